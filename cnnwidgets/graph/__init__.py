@@ -1,0 +1,31 @@
+"""A network as the calls of one forward pass: recording, names, fields, reversal, replay."""
+
+from cnnwidgets.graph.capture import capture
+from cnnwidgets.graph.fields import Field
+from cnnwidgets.graph.naming import closest_name
+from cnnwidgets.graph.recording import record
+from cnnwidgets.graph.records import Layer, Record, StaleRecordError
+from cnnwidgets.graph.replay import run_from
+from cnnwidgets.graph.reversal import reverse
+from cnnwidgets.graph.rules import DECONVNET, GUIDED, RULES, SALIENCY, Rule, named_rule
+from cnnwidgets.graph.twin import ReadOut, Twin
+
+__all__ = [
+    "DECONVNET",
+    "GUIDED",
+    "RULES",
+    "SALIENCY",
+    "Field",
+    "Layer",
+    "ReadOut",
+    "Record",
+    "Rule",
+    "StaleRecordError",
+    "Twin",
+    "capture",
+    "closest_name",
+    "named_rule",
+    "record",
+    "reverse",
+    "run_from",
+]

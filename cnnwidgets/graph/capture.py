@@ -1,0 +1,90 @@
+"""One forward pass of N pictures, stopped at the last layer that is asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnnwidgets.graph.records import Record
+from cnnwidgets.graph.replay import replay
+from cnnwidgets.graph.twin import Twin
+
+
+class _ReachedLastLayer(Exception):
+    """Ends a pass early; never leaves this file."""
+
+
+def capture(twin: Twin, pictures: Tensor, layers: Sequence[str], record: Record) -> dict[str, Tensor]:
+    """Give the activations of layers for N pictures.
+
+    Modules are heard by hooks on the copy, so the network's own code runs; functional calls and
+    read-outs have no module to hook and are run by replaying the record's calls.
+
+    Parameters
+    ----------
+    pictures : [N, C, H, W]; a gradient flows if they ask for one.
+    record : of any picture of the same height and width: it knows which layers there are.
+
+    Raises
+    ------
+    ValueError
+        There is no such layer.
+    """
+    values = {name: record.value_of(name) for name in layers}
+    modules = dict(twin.module.named_modules())
+    hooked = {name: modules.get(name.split("#")[0]) for name in layers}
+    with torch.set_grad_enabled(torch.is_grad_enabled() and pictures.requires_grad):
+        if any(not name or module is None for name, module in hooked.items()):
+            return _replayed(record, pictures, values)
+        overwritten = {call.inputs[0] for call in record.calls if call.function._schema.is_mutable}
+        copied = {name for name, value in values.items() if value in overwritten}
+        found: dict[str, Tensor] = {}
+        with _listening(hooked, copied, found):
+            try:
+                twin.module(pictures)
+            except _ReachedLastLayer:
+                pass
+    return {name: found[name] for name in layers}
+
+
+def _replayed(record: Record, pictures: Tensor, values: dict[str, int]) -> dict[str, Tensor]:
+    wanted = set(values.values())
+    try:
+        results = replay(record.calls, {0: pictures}, wanted)
+    except NotImplementedError:  # a call that may treat a batch in its own way: one by one
+        singles = [replay(record.calls, {0: picture[None]}, wanted) for picture in pictures]
+        results = {value: torch.cat([single[value] for single in singles]) for value in wanted}
+    return {name: results[value] for name, value in values.items()}
+
+
+@contextmanager
+def _listening(hooked: dict[str, nn.Module | None], copied: set[str], found: dict[str, Tensor]) -> Iterator[None]:
+    """Put what the hooked modules give into `found`, and end the pass when all is there."""
+    thread, calls = threading.get_ident(), Counter[int]()
+    names: dict[int, list[str]] = {}
+    for name, module in hooked.items():
+        names.setdefault(id(module), []).append(name)
+
+    def hear(module: nn.Module, _: Any, output: Any) -> None:
+        if threading.get_ident() != thread:
+            return
+        calls[id(module)] += 1
+        for name in names[id(module)]:
+            if int(name.partition("#")[2] or 1) == calls[id(module)]:
+                tensor = output[0] if isinstance(output, list | tuple) else output
+                found[name] = tensor.clone() if name in copied else tensor
+        if len(found) == len(hooked):
+            raise _ReachedLastLayer
+
+    handles = [module.register_forward_hook(hear) for module in set(hooked.values()) if module is not None]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,114 @@
+"""The shape of an operation, and how one is read off a call that was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from cnnwidgets.graph.fields import Field
+from cnnwidgets.graph.prepared import PreparedWeights
+from cnnwidgets.graph.rules import Rule
+from cnnwidgets.graph.windows import Shape, Windows
+
+
+class Operation(Protocol):
+    """One call's part in the geometry and in the reverse walk."""
+
+    def field(self, fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
+        """Give the field of the output, from those (and the shapes) of the inputs."""
+        ...
+
+    def reverse(
+        self, windows: Windows, shapes: Sequence[Shape], rule: Rule, weights: PreparedWeights
+    ) -> list[Windows]:
+        """Send windows of the output back to each input, whose shapes are given."""
+        ...
+
+
+class Pointwise:
+    """Base of operations that leave every position where it is."""
+
+    def field(self, fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
+        """Join the inputs' fields."""
+        return join(fields)
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A call without a reversal: activations pass through it, the reverse walk refuses by name."""
+
+    reason: str
+    pointwise: bool
+
+    def field(self, fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
+        """Join the fields where the call is known to be pointwise, else assume the whole picture."""
+        joined = join(fields)
+        return joined if self.pointwise else joined.joined(Field(joined.extent, (0, 0), (0, 0), joined.extent, True))
+
+    def reverse(
+        self, windows: Windows, shapes: Sequence[Shape], rule: Rule, weights: PreparedWeights
+    ) -> list[Windows]:
+        """Refuse."""
+        raise NotImplementedError(self.reason)
+
+
+@dataclass(frozen=True)
+class SeenCall:
+    """One ATen call as it was seen: its arguments by name, and what came out."""
+
+    arguments: Mapping[str, Any]
+    output: Tensor
+    outputs: Sequence[Tensor]
+    shapes: Sequence[Shape]
+    varies: Callable[[Any], bool]
+
+    def pair(self, name: str) -> tuple[int, int]:
+        """Give an argument that torch may write as one number or two."""
+        value = list(self.arguments[name])
+        return (value[0], value[-1])
+
+
+Reader = Callable[[SeenCall], "Operation | None"]
+_READERS: dict[str, Reader] = {}
+
+
+def reads(*names: str) -> Callable[[Reader], Reader]:
+    """Mark a function that reads an operation off the ATen calls of these names."""
+
+    def register(reader: Reader) -> Reader:
+        _READERS.update(dict.fromkeys(names, reader))
+        return reader
+
+    return register
+
+
+def read(name: str, call: SeenCall) -> Operation | None:
+    """Give the operation of a call, or None where there is no reversal for it (as it was called)."""
+    reader = _READERS.get(name)
+    return reader(call) if reader else None
+
+
+def bind(func: torch._ops.OpOverload[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a call's arguments by their names, defaults filled in."""
+    names, defaults = _signature(func)
+    return {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
+
+
+@lru_cache(maxsize=None)
+def _signature(func: torch._ops.OpOverload[Any, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    arguments = func._schema.arguments
+    defaults = {a.name: a.default_value for a in arguments if a.has_default_value()}
+    return tuple(a.name for a in arguments), defaults
+
+
+def join(fields: Sequence[Field]) -> Field:
+    """Give the field of a unit that sees what all these see."""
+    first, *others = fields
+    for other in others:
+        first = first.joined(other)
+    return first

@@ -1,0 +1,187 @@
+"""What one forward pass leaves behind: the calls, the layers among them, signs and switches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnnwidgets.graph.fields import Field
+from cnnwidgets.graph.naming import closest_name
+from cnnwidgets.graph.operations import Operation
+from cnnwidgets.graph.prepared import PreparedWeights, state_of
+from cnnwidgets.graph.twin import Twin
+from cnnwidgets.graph.windows import Shape
+
+
+class StaleRecordError(RuntimeError):
+    """The network's weights changed after the picture was recorded."""
+
+
+@dataclass(frozen=True)
+class ValueRef:
+    """Stands in a call's arguments for a value that depends on the picture."""
+
+    value: int
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One primitive call of the pass.
+
+    Attributes
+    ----------
+    name : "features.3:cat"; for calls inside a leaf module "features.0:conv2d".
+    function : the ATen function; `args`, `kwargs` : its arguments, with a `ValueRef` for each value
+        that depends on the picture.
+    inputs, outputs : the values it takes and makes.
+    operation : what it does, for geometry and reversal.
+    """
+
+    name: str
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    operation: Operation
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of the network at one picture size.
+
+    Attributes
+    ----------
+    name : as in `Record.layers`.
+    kind : the module's class or the functional call ("Conv2d", "Fire", "cat").
+    shape : (channels, rows, columns) of a map, (units,) of a vector.
+    field : the receptive field of its units.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    field: Field
+
+    @property
+    def units(self) -> int:
+        """How many units it has: channels of a map, entries of a vector."""
+        return self.shape[0]
+
+    @property
+    def spatial(self) -> bool:
+        """Whether its units stand at positions of a map."""
+        return len(self.shape) == 3
+
+
+@dataclass(eq=False)
+class Record:
+    """One picture run once through a network. Made by `record`; never written by a user.
+
+    Attributes
+    ----------
+    picture : [1, C, H, W], as the network was given it.
+    output : [1, ...] what the network answered (the tensor, where it answers with one).
+    calls : the primitive calls, in order.
+    layers : name -> `Layer` in execution order: leaf modules, functional calls, and containers whose
+        output is not simply their last child's.
+    """
+
+    picture: Tensor
+    output: Tensor | None
+    calls: tuple[Call, ...]
+    layers: Mapping[str, Layer]
+    shapes: Sequence[Shape]
+    makers: Sequence[int]
+    values: Mapping[str, int]
+    kinds: Mapping[str, str]
+    value_fields: Sequence[Field]
+    twin: Twin
+    weights: PreparedWeights
+    constants: Sequence[tuple[Tensor, tuple[int, int]]]
+    follows: bool  # the weights are the network's own, not a snapshot of them
+    _kept: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def model_name(self) -> str:
+        """What the network is called."""
+        return self.twin.name
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that tell the network's weights from all others."""
+        return self.twin.fingerprint()
+
+    def is_current(self) -> bool:
+        """Tell whether the network's weights are still those of the record."""
+        return not self.follows or all(state_of(tensor) == state for tensor, state in self.constants)
+
+    def check_current(self) -> None:
+        """Refuse to go on with weights that have changed.
+
+        Raises
+        ------
+        StaleRecordError
+            The weights changed since the record was made.
+        """
+        if not self.is_current():
+            raise StaleRecordError(
+                f"the weights of {self.model_name} changed after this picture was recorded; record it again"
+            )
+
+    def value_of(self, layer: str) -> int:
+        """Give the number of a layer's value; any module or call resolves, listed or not.
+
+        Raises
+        ------
+        ValueError
+            There is no such layer.
+        """
+        if layer not in self.values:
+            raise ValueError(
+                f"layer {layer!r} is not in {self.model_name}{closest_name(layer, self.values) or '.'}"
+            )
+        return self.values[layer]
+
+    def layer(self, name: str) -> Layer:
+        """Give a layer by its name, also one that `layers` does not list."""
+        value = self.value_of(name)
+        return Layer(name, self.kinds[name], self.shapes[value][1:], self.value_fields[value])
+
+    def activation(self, layer: str) -> Tensor:
+        """Give a layer's activation [1, C, h, w] (or [1, F]) for this picture.
+
+        It is computed again from the picture, up to this layer, by the very calls of the record; the
+        layer asked last is kept.
+        """
+        from cnnwidgets.graph.replay import replay  # replay reads records
+
+        if layer not in self._kept:
+            value = self.value_of(layer)
+            self.check_current()
+            with torch.no_grad():
+                found = replay(self.calls, {0: self.picture}, [value])[value]
+            self._kept.clear()
+            self._kept[layer] = found
+        return self._kept[layer]
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of the picture, the output, signs, switches and the kept activation, in bytes."""
+        held = [self.picture, self.output, *self._kept.values()]
+        for call in self.calls:
+            # Weights belong to the network, not to the record.
+            held += [getattr(call.operation, name, None) for name in ("active", "switches", "share")]
+        return sum(tensor.nbytes for tensor in held if tensor is not None)
+
+
+def field_of(call: Call, value_fields: Sequence[Field | None], shapes: Sequence[Shape]) -> Field:
+    """Give the field of a call's output from those of its inputs."""
+    known = [found for value in call.inputs if (found := value_fields[value]) is not None]
+    return call.operation.field(known, [shapes[value] for value in call.inputs])
+
+
