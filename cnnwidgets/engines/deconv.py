@@ -1,0 +1,141 @@
+"""Deconvnet, saliency and guided reconstructions: what of the picture a unit answers to.
+
+References
+----------
+.. [1] M. D. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
+   arXiv:1311.2901 (section 2.1).
+.. [2] A. Mahendran, A. Vedaldi, "Salient deconvolutional networks", ECCV 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from cnnwidgets.engines.provenance import provenance_of
+from cnnwidgets.engines.responses import strongest_position
+from cnnwidgets.graph import Record, Rule, named_rule, reverse
+from cnnwidgets.results import Result
+
+Unit = int | Sequence[int]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reconstruction(Result):
+    """Units of one layer carried back to the picture.
+
+    Attributes
+    ----------
+    layer, units : where the walk began: (channel, row, column) each, or (index,) of a vector.
+    rule : how rectifiers and pools were reversed.
+    images : [K, C, H, W] on the CPU, in units of the network's (normalised) input per unit of
+        response; exactly 0 outside what the units see.
+    boxes : int [K, 4], the units' fields (top, left, bottom, right): half-open, unclipped.
+    responses : [K], the units' activations in this picture.
+    """
+
+    axes: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "responses": ("unit",),
+        "images": ("unit", "channel", "row", "column"),
+        "boxes": ("unit", "edge"),
+    }
+    layer: str
+    units: tuple[tuple[int, ...], ...]
+    rule: Rule
+    images: Tensor
+    boxes: Tensor
+    responses: Tensor
+
+    def crop(self, k: int = 0) -> Tensor:
+        """Give reconstruction k [C, h, w] within its unit's field; zero where that leaves the picture."""
+        top, left, bottom, right = self.boxes[k].tolist()
+        image = self.images[k]
+        crop = image.new_zeros(image.shape[0], bottom - top, right - left)
+        inside = image[:, max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+        y, x = max(0, -top), max(0, -left)
+        crop[:, y : y + inside.shape[1], x : x + inside.shape[2]] = inside
+        return crop
+
+    def _labels(self) -> dict[str, Any]:
+        return {"layer": self.layer, "unit": self.units}
+
+    @classmethod
+    def _restored(cls, name: str, value: Any) -> Any:
+        return Rule(*value) if name == "rule" else super()._restored(name, value)
+
+
+def reconstruct(
+    record: Record, layer: str, units: Sequence[Unit], *, rule: str | Rule = "deconvnet"
+) -> Reconstruction:
+    """Carry units of a layer back to the picture by the deconvnet, the gradient, or guided backprop.
+
+    Every unit starts with 1 and walks alone: only saliency adds over units, so seeds are never
+    summed. All rules are positively homogeneous, so Zeiler and Fergus' seed (the unit's activation)
+    differs by that factor only.
+
+    Parameters
+    ----------
+    record : the picture's record, from `cnnwidgets.graph.record`.
+    layer : name of a layer, as in `VisionModel.layers`.
+    units : (channel, row, column) each; a channel alone stands at its strongest place in this
+        picture. Of a vector layer: the index.
+    rule : "deconvnet" [1]_, "saliency" (the gradient), "guided" (DeSaliNet [2]_) or a `Rule`.
+
+    Raises
+    ------
+    ValueError
+        The layer, a unit or the rule does not exist.
+    NotImplementedError
+        The network makes a call before this layer that no rule reverses; its name is told.
+    StaleRecordError
+        The network's weights changed since the record was made.
+    """
+    chosen = named_rule(rule)
+    placed = tuple(_placed(record, layer, unit) for unit in units)
+    if not placed:
+        raise ValueError("units must name at least one unit, got none")
+    activation = record.activation(layer)[0]
+    windows = reverse(record, layer, placed, chosen)
+    picture = record.picture
+    images = picture.new_zeros((len(placed), *picture.shape[1:]))
+    height, width = windows.values.shape[2:]
+    for k, (row, column) in enumerate(zip(windows.rows, windows.columns, strict=True)):
+        images[k, :, row : row + height, column : column + width] = windows.values[k]
+    field = record.layer(layer).field
+    boxes = [field.box(*(unit[1:] or (0, 0))) for unit in placed]
+    return Reconstruction(
+        provenance=provenance_of(record, windows.values.dtype),
+        layer=layer,
+        units=placed,
+        rule=chosen,
+        images=images.cpu(),
+        boxes=torch.tensor(boxes),
+        responses=torch.stack([activation[unit] for unit in placed]).cpu(),
+    )
+
+
+def _placed(record: Record, layer: str, unit: Unit) -> tuple[int, ...]:
+    """Check a unit and give it a position."""
+    shape = record.layer(layer).shape
+    numbers = (int(unit),) if not isinstance(unit, Sequence) else tuple(map(int, unit))
+    check_unit(record, layer, numbers[0])
+    if len(shape) not in (1, 3) or len(numbers) not in (1, len(shape)):
+        wanted = "(channel, row, column) or a channel" if len(shape) == 3 else "an index"
+        raise ValueError(f"a unit of {layer!r} is {wanted}, got {unit!r}")
+    if len(numbers) == 1 and len(shape) == 3:
+        return (numbers[0], *strongest_position(record, layer, numbers[0]))
+    for name, number, count in zip(("row", "column"), numbers[1:], shape[1:], strict=False):
+        if not 0 <= number < count:
+            raise ValueError(f"{layer} has {count} {name}s, 0 to {count - 1}; {name} {number} was asked")
+    return numbers
+
+
+def check_unit(record: Record, layer: str, unit: int) -> None:
+    """Raise a ValueError unless the layer has this unit."""
+    count = record.layer(layer).units
+    if not 0 <= unit < count:
+        raise ValueError(f"{layer} has {count} units, 0 to {count - 1}; {unit} was asked")
