@@ -1,0 +1,65 @@
+"""The only file that imports torchvision.
+
+The torchvision that pip finds is the CUDA build. Beside a CPU-only torch its import ends with
+"operator torchvision::nms does not exist": the module that describes torchvision's compiled
+operators to the tracer finds none of them. The networks and transforms need no such operator, so
+an empty module in its place lets all else be imported.
+"""
+
+import sys
+from importlib import import_module
+from threading import RLock
+from types import ModuleType
+
+_SYMPTOM = "operator torchvision::nms does not exist"
+_CULPRIT = "torchvision._meta_registrations"
+_EMPTY = ModuleType(_CULPRIT, "Left empty by cnnwidgets: this torch has none of these operators.")
+_lock = RLock()
+
+
+def import_torchvision() -> ModuleType:
+    """Give torchvision, also where the plain import fails beside a CPU-only torch.
+
+    Afterwards ``import torchvision`` and its submodules work everywhere in the process. It does
+    not matter how often or from which thread this is called, nor whether somebody's own import
+    of torchvision failed before.
+
+    Returns
+    -------
+    module
+        ``torchvision``.
+
+    Raises
+    ------
+    ImportError
+        If torchvision is not installed.
+    RuntimeError
+        If its import fails for any other reason than missing compiled operators.
+    """
+    with _lock:
+        if "torchvision" not in sys.modules:
+            _drop_half_imported()
+        try:
+            return import_module("torchvision")
+        except RuntimeError as error:
+            if _SYMPTOM not in str(error):
+                raise
+        # In this order: a placeholder set while parts of the failed import remain has no effect.
+        _drop_half_imported()
+        sys.modules[_CULPRIT] = _EMPTY
+        try:
+            return import_module("torchvision")
+        except BaseException:
+            _drop_half_imported()
+            raise
+
+
+def remedied() -> bool:
+    """Tell whether torchvision runs without its compiled operators in this process."""
+    return sys.modules.get(_CULPRIT) is _EMPTY
+
+
+def _drop_half_imported() -> None:
+    for name in list(sys.modules):
+        if name.partition(".")[0] == "torchvision":
+            del sys.modules[name]
