@@ -68,7 +68,7 @@ def _record(twin: Twin, module: nn.Module, picture: Tensor, *, follows: bool) ->
                 tape.name_value("", value, type(module).__name__)
             else:
                 output = None
-        made = tape.finish(twin, output, PreparedWeights() if not follows else twin.weights, follows)
+        made = tape.finish(twin, module, output, follows)
         _check_finite(made, module)
         shape = tuple(picture.shape)
         if shape not in twin.checked:
@@ -139,7 +139,7 @@ class Tape:
                 self.listed.append(read_out.name)
                 self.read_out(read_out.name, answer, value_of)
 
-    def finish(self, twin: Twin, output: Tensor | None, weights: PreparedWeights, follows: bool) -> Record:
+    def finish(self, twin: Twin, module: nn.Module, output: Tensor | None, follows: bool) -> Record:
         """Give the finished record."""
         fields: list[Field] = [Field.of_pixels((self.shapes[0][2], self.shapes[0][3]))]
         for call in self.calls:
@@ -160,7 +160,8 @@ class Tape:
             kinds=self.kinds,
             value_fields=fields,
             twin=twin,
-            weights=weights,
+            module=module,
+            weights=twin.weights if follows else PreparedWeights(),
             constants=list(self.constants.values()),
             follows=follows,
         )

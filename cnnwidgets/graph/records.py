@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnwidgets.graph.fields import Field
 from cnnwidgets.graph.naming import closest_name
@@ -101,6 +101,7 @@ class Record:
     kinds: Mapping[str, str]
     value_fields: Sequence[Field]
     twin: Twin
+    module: nn.Module
     weights: PreparedWeights
     constants: Sequence[tuple[Tensor, tuple[int, int]]]
     follows: bool  # the weights are the network's own, not a snapshot of them
@@ -117,8 +118,11 @@ class Record:
         return self.twin.fingerprint()
 
     def is_current(self) -> bool:
-        """Tell whether the network's weights are still those of the record."""
-        return not self.follows or all(state_of(tensor) == state for tensor, state in self.constants)
+        """Tell whether the network's weights and structure are still those of the record."""
+        if not self.follows:
+            return True
+        same_weights = all(state_of(tensor) == state for tensor, state in self.constants)
+        return same_weights and self.twin.module is self.module
 
     def check_current(self) -> None:
         """Refuse to go on with weights that have changed.

@@ -37,14 +37,12 @@ def import_torchvision() -> ModuleType:
         If its import fails for any other reason than missing compiled operators.
     """
     with _lock:
-        if "torchvision" not in sys.modules:
-            _drop_half_imported()
         try:
             return import_module("torchvision")
         except RuntimeError as error:
             if _SYMPTOM not in str(error):
                 raise
-        # In this order: a placeholder set while parts of the failed import remain has no effect.
+        # What remains of the failed import would be found, but be no attribute of the new package.
         _drop_half_imported()
         sys.modules[_CULPRIT] = _EMPTY
         try:

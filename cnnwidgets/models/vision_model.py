@@ -53,7 +53,7 @@ class VisionModel:
         self.labels = tuple(labels) if labels is not None else None
         self.source, self.headless = source, headless
         self.twin = Twin(self, read_outs)
-        self._structures: dict[tuple[int, ...], tuple[nn.Module, Record]] = {}
+        self._structures: dict[tuple[int, ...], Record] = {}
         set_threads_once()
 
     def __repr__(self) -> str:
@@ -195,12 +195,13 @@ class VisionModel:
 
     def _structure(self, shape: tuple[int, ...]) -> Record:
         """Give a record of noise at this size: which layers there are, and how they hang together."""
-        module, record = self._structures.get(shape, (None, None))
-        if record is None or module is not self.twin.module or not record.is_current():
+        record = self._structures.get(shape)
+        if record is None or not record.is_current():
             noise = torch.randn((1, *shape), generator=torch.Generator().manual_seed(0))
             record = graph.record(self, noise.to(self.device))
-            self._structures = {shape: (self.twin.module, record), **self._structures}
-            self._structures = dict(list(self._structures.items())[:4])
+            # A few sizes are kept, the newest first.
+            others = [(size, kept) for size, kept in self._structures.items() if size != shape]
+            self._structures = dict([(shape, record), *others[:3]])
         return record
 
 
