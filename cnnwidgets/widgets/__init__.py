@@ -1,0 +1,6 @@
+"""The explorers: they wire controls to engines and answers to views."""
+
+from cnnwidgets.widgets.selection import Selection
+from cnnwidgets.widgets.unit_explorer import UnitExplorer
+
+__all__ = ["Selection", "UnitExplorer"]

@@ -1,0 +1,172 @@
+"""What all explorers share: a question that is asked in the background, a status line, closing."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+import traitlets as t
+
+from cnnwidgets.views import StatusLine
+from cnnwidgets.views.layout import PROJECTOR, close_tree, explorer_root
+from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped, process_lane
+
+STOP = {"name": "stop", "label": "Stop"}
+GO_ON = {"name": "go on", "label": "Go on"}
+DETAILS = {"name": "details", "label": "Details"}
+EXPORTS = [{"name": "png", "label": "PNG"}, {"name": "code", "label": "Code"}]
+
+Job = Callable[[Callable[[int, int], None], bool], Any]
+
+
+class Explorer(ipywidgets.VBox):
+    """Base of the explorers.
+
+    A subclass builds its views once, calls `_assemble`, and gives `_question` (from its controls),
+    `_job` (what is to be computed) and `_draw` (the answer to its views). Nothing is computed in a
+    callback: a change asks, the worker answers, the answer is drawn.
+    """
+
+    size = t.Enum(("normal", "projector"), "normal")
+    """"projector" shows everything twice as large."""
+    busy = t.Bool(False, read_only=True)
+    """An answer is on its way."""
+    error = t.Unicode("", read_only=True)
+    """The sentence of the last error, "" once something is shown again."""
+
+    def __init__(self, *, lane: Lane | None = None, **state: Any) -> None:
+        unknown = sorted(set(state) - set(self.trait_names()))
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no trait {', '.join(unknown)}")
+        super().__init__(**state)
+        self._status = StatusLine(buttons=EXPORTS)
+        self._status.observe(self._pressed, "pressed")
+        self._slot = Slot(lane or process_lane(), self._show, self._fail, self._report, self._wait_for_cell)
+        self._asked: Any = None
+        self._shown: Any = None
+        self._trace = ""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until what was asked last is shown exactly: for scripts and cells.
+
+        Raises
+        ------
+        TimeoutError
+            It is not there after `timeout` seconds; the work goes on.
+        """
+        self._slot.wait(timeout)
+
+    def stop(self) -> None:
+        """End what runs; what is shown stays."""
+        self._slot.stop()
+
+    def code(self) -> str:
+        """Give the few lines that make the result that is shown in a script."""
+        raise NotImplementedError
+
+    def png(self) -> bytes:
+        """Give what is shown as a PNG file."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Stop, and free every widget, hook and record; twice is harmless."""
+        if slot := getattr(self, "_slot", None):
+            slot.close()
+        if self.children:
+            children, self.children = self.children, ()
+            for child in children:
+                close_tree(child)
+            self.layout.close()
+        super().close()
+
+    def _assemble(self, *rows: ipywidgets.Widget) -> None:
+        explorer_root(self, *rows, self._status)
+        self._apply_size()
+
+    def _question(self) -> Any:
+        """Give what is asked now, from the controls: something that compares equal if it is the same."""
+        raise NotImplementedError
+
+    def _job(self, question: Any) -> Job:
+        """Give the work that answers a question: ``job(progress, preview)``."""
+        raise NotImplementedError
+
+    def _draw(self, answer: Any, preview: bool) -> None:
+        """Assign an answer to the views; from the answer alone, since the controls may have moved on."""
+        raise NotImplementedError
+
+    def _headline(self, answer: Any, preview: bool) -> dict[str, Any]:
+        """Give the status line's state for an answer."""
+        raise NotImplementedError
+
+    def _doing(self, question: Any) -> str:
+        """Say what is being drawn."""
+        raise NotImplementedError
+
+    def _request(self, _: Any = None) -> None:
+        question = self._question()
+        if question != self._asked:
+            self._ask(question)
+
+    def _ask(self, question: Any) -> None:
+        self._asked = question
+        self.set_trait("busy", True)
+        self._status.show(state="busy", headline="Drawing", text=self._doing(question), buttons=[STOP])
+        self._slot.submit(self._job(question))
+
+    def _show(self, answer: Any, preview: bool) -> None:
+        self._shown = answer
+        self._draw(answer, preview)
+        self.set_trait("error", "")
+        if not preview:
+            self.set_trait("busy", False)
+        state = {"state": "ready", "headline": "Ready", **self._headline(answer, preview)}
+        self._status.show(done=0, total=0, buttons=EXPORTS, **state)
+
+    def _fail(self, error: BaseException) -> None:
+        self.set_trait("busy", False)
+        if isinstance(error, Stopped):
+            self._status.show(state="stopped", headline="Stopped", text="what is there is kept", buttons=[GO_ON])
+            return
+        self._trace = "".join(traceback.format_exception(error))
+        known = isinstance(error, ValueError | NotImplementedError | OSError | RuntimeError)
+        self._say_error(str(error) if known and str(error) else f"{type(error).__name__}: {error}")
+
+    def _say_error(self, sentence: str) -> None:
+        """Show a sentence in the status line; what is shown stays."""
+        self.set_trait("error", sentence)
+        self._asked = None  # the same question may be asked again
+        shown = f"Showing {self._doing(self._shown.question)}." if self._shown is not None else ""
+        ended = sentence if sentence.endswith((".", "?")) else f"{sentence}."
+        self._status.show(
+            state="error", headline=ended, text=shown, done=0, total=0, buttons=[DETAILS] if self._trace else EXPORTS
+        )
+
+    def _report(self, done: int, total: int) -> None:
+        """Show the progress of work that takes long enough to have one."""
+
+    def _wait_for_cell(self) -> None:
+        self._status.show(
+            state="waiting", headline="Waiting", text="a cell is running; the picture follows when it ends"
+        )
+
+    def _pressed(self, change: Any) -> None:
+        name = change["new"].get("name")
+        actions: dict[str, Callable[[], None]] = {
+            "stop": self.stop,
+            "go on": lambda: self._ask(self._question()),
+            "details": lambda: self._status.show(panel=self._trace),
+            "code": lambda: self._status.show(panel=self.code()),
+            "png": lambda: self._status.offer(self._file_name("png"), "image/png", self.png()),
+        }
+        if name in actions:
+            actions[name]()
+
+    def _file_name(self, ending: str) -> str:
+        return f"cnnwidgets.{ending}"
+
+    @t.observe("size")
+    def _apply_size(self, _: Any = None) -> None:
+        (self.add_class if self.size == "projector" else self.remove_class)(PROJECTOR)

@@ -1,0 +1,461 @@
+"""The unit explorer without a browser: controls are driven as the browser does, by `set_state`."""
+
+import gc
+import io
+import threading
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from ipywidgets.widgets.widget import _instances  # Widget.widgets warns
+from PIL import Image
+from traitlets import TraitError
+
+from cnnwidgets.engines import deconv
+from cnnwidgets.engines.deconv import reconstruct
+from cnnwidgets.engines.responses import layer_response
+from cnnwidgets.graph import record
+from cnnwidgets.models import wrap_model
+from cnnwidgets.widgets import Selection, UnitExplorer
+from cnnwidgets.widgets.scheduler import Lane, Slot
+from tests.as_found import model_as_found
+from tests.widgets.tiny import network, pictures
+
+
+@pytest.fixture
+def inline():
+    return Lane(inline=True)
+
+
+@pytest.fixture
+def explorer(inline):
+    explorer = UnitExplorer(network(), pictures(), layer="4", unit=2, lane=inline)
+    yield explorer
+    explorer.close()
+
+
+def expected(explorer, **unit):
+    s = explorer.selection
+    recorded = record(s.model, s.model.preprocess([s.images.images[s.picture]]))
+    where = (s.unit, *(s.position or ()))
+    return reconstruct(recorded, s.layer, [where], rule=explorer.rule), recorded
+
+
+def assert_shows_what_the_engine_gives(explorer):
+    result, recorded = expected(explorer)
+    assert torch.equal(explorer.result.images, result.images)
+    assert explorer.result.units == result.units
+    _, row, column = result.units[0]
+    assert explorer._picture_view.position == [row, column]
+    assert explorer._seen_view.window == result.boxes[0].tolist()
+    order = layer_response(recorded, explorer.layer).order[:12].tolist()
+    assert explorer._active_view.labels == [str(unit) for unit in order]
+
+
+def test_first_picture_stands_at_once(explorer):
+    assert_shows_what_the_engine_gives(explorer)
+    assert explorer._status.state in ("ready", "warning")
+    assert "exact, float32" in explorer._status.text or "padding" in explorer._status.text
+    assert not explorer.busy
+
+
+def test_every_control_is_followed(explorer, inline):
+    explorer._unit_slider.set_state({"value": 4})
+    explorer._picture_control.set_state({"index": 1})
+    explorer._layer_control.set_state({"index": [n for _, n in explorer._layer_control.options].index("1")})
+    explorer._rule_control.set_state({"index": 2})
+    inline.rest()
+    assert (explorer.unit, explorer.picture, explorer.layer, explorer.rule) == (4, 1, "1", "guided")
+    assert explorer._unit_slider.max == 5
+    assert explorer._unit_number.value == 4
+    assert_shows_what_the_engine_gives(explorer)
+
+
+def test_a_click_and_a_bar_choose(explorer, inline):
+    explorer._picture_view.set_state({"chosen": {"position": [3, 9], "count": 1}})
+    inline.rest()
+    assert explorer.result.units == ((2, 3, 9),)
+    explorer._picture_view.set_state({"chosen": {"position": None, "count": 2}})
+    inline.rest()
+    assert explorer.position is None
+    explorer._active_view.set_state({"chosen": {"index": 1, "count": 1}})
+    inline.rest()
+    assert explorer.unit == int(explorer._active_view.labels[1])
+    assert explorer._active_view.selected == 1
+    assert_shows_what_the_engine_gives(explorer)
+
+
+def test_the_field_the_cell_and_the_map_lie_where_the_layer_says(explorer, inline):
+    explorer.selection.choose(layer="4", unit=2, position=(3, 9))
+    inline.rest()
+    view, field = explorer._picture_view, explorer.selection.current_layer.field
+    marks = {mark["kind"]: mark["box"] for mark in view.marks}
+    assert marks["field"] == list(field.box(3, 9))
+    y, x = field.centre(3, 9)
+    assert marks["cell"] == [y - 1, x - 1, y + 1, x + 1]
+    top, left, bottom, right = field.free_positions(16, 16)
+    assert marks["free"] == [
+        field.centre(top, 0)[0] - 1,
+        field.centre(0, left)[1] - 1,
+        field.centre(bottom - 1, 0)[0] + 1,
+        field.centre(0, right - 1)[1] + 1,
+    ]
+    _, recorded = expected(explorer)
+    activation = recorded.activation("4")[0, 2].numpy()
+    levels = np.frombuffer(view.overlay["data"], np.uint8).reshape(16, 16)
+    assert np.allclose(levels / 255, activation / activation.max(), atol=1 / 255)
+    assert view.overlay["start"] == list(field.centre(0, 0))
+
+
+def test_the_photograph_is_sent_exactly_at_rest_and_not_again(explorer, inline):
+    shown = explorer.selection.model.crop([explorer.selection.images.images[0]])[0]
+    assert explorer._picture_view.frame["data"] == shown.tobytes() == explorer._crop_view.frame["data"]
+    for number in (1, 2):
+        explorer._picture_control.set_state({"index": number})
+    assert explorer._picture_view.frame["format"] == "jpeg"
+    inline.rest()
+    assert explorer._picture_view.frame["format"] == "rgb"
+    sent = explorer._picture_view.frame
+    explorer._unit_slider.set_state({"value": 1})
+    assert explorer._picture_view.frame is sent
+
+
+def test_scales_stay_while_the_slider_moves(inline):
+    moments = iter(np.arange(0, 1, 0.01))
+    lane = Lane(inline=True, clock=lambda: next(moments))
+    explorer = UnitExplorer(network(), pictures(), layer="4", unit=0, lane=lane)
+    scales = explorer._scales
+    for unit in (1, 2, 3):
+        explorer._unit_slider.set_state({"value": unit})
+    assert explorer._seen_view.tag == "preview"
+    assert explorer._shown.scales == scales
+    lane.rest()
+    assert explorer._seen_view.tag == ""
+    assert explorer._shown.scales != scales
+    assert explorer._scales is explorer._shown.scales
+
+
+def test_colour_and_grey(explorer, inline):
+    pixels = np.frombuffer(explorer._seen_view.frame["data"], np.uint8).reshape(-1, 3)
+    assert (pixels[:, 0] != pixels[:, 1]).any()
+    before = explorer.result.images
+    explorer._colour_control.set_state({"index": 1})
+    inline.rest()
+    pixels = np.frombuffer(explorer._seen_view.frame["data"], np.uint8).reshape(-1, 3)
+    assert (pixels[:, 0] == pixels[:, 1]).all()
+    assert torch.equal(explorer.result.images, before)
+
+
+def test_the_network_says(explorer):
+    model = explorer.selection.model
+    with torch.no_grad():
+        scores = model.module(model.preprocess([explorer.selection.images.images[0]]))[0].softmax(0)
+    order = scores.argsort(descending=True)
+    assert explorer._says_view.labels == [model.labels[i] for i in order]
+    assert explorer._says_view.values == pytest.approx(scores[order].tolist(), abs=1e-6)
+
+
+def test_without_a_head_it_says_so(inline):
+    explorer = UnitExplorer(network(head=False), pictures(), lane=inline)
+    assert explorer._says_view.message == ["Tiny does not answer with one score a class."]
+    explorer.close()
+
+
+def test_silent_unit(explorer, inline):
+    explorer.unit = 5
+    inline.rest()
+    assert explorer._seen_view.message[0] == "Unit 5 is silent in this picture."
+    assert explorer._seen_view.reading == "silent"
+    assert "silent" in explorer._picture_view.alt
+    explorer.unit = 2
+    inline.rest()
+    assert explorer._seen_view.message == []
+
+
+def test_vector_layer(explorer, inline):
+    explorer.selection.choose(layer="6", unit=1)
+    inline.rest()
+    assert explorer.result.units == ((1,),)
+    assert explorer._picture_view.overlay == {} == explorer._picture_view.grid
+    assert explorer._crop_view.window == [0, 0, 32, 32]
+    assert explorer._status.state == "ready"
+
+
+def test_padding_is_told_with_its_side_and_pixels(explorer, inline):
+    explorer.selection.choose(layer="4", unit=2, position=(0, 8))
+    inline.rest()
+    top = explorer.selection.current_layer.field.box(0, 8)[0]
+    assert explorer._status.state == "warning"
+    assert f"{-top}\N{THIN SPACE}px past the picture at the top; that part sees padding" in explorer._status.text
+    assert explorer._seen_view.reading.endswith("▫")
+
+
+def test_a_number_out_of_range_is_told_and_the_next_move_works(explorer, inline):
+    explorer._unit_number.set_state({"value": 900})
+    assert explorer._status.state == "error"
+    assert explorer._status.headline == "4 has 8 units, 0 to 7; 900 was asked."
+    assert explorer._status.text == "Showing unit 2."
+    assert explorer._unit_number.value == explorer.unit == 2
+    explorer._unit_number.set_state({"value": 3})
+    inline.rest()
+    assert explorer.error == "" and explorer.unit == 3
+    assert_shows_what_the_engine_gives(explorer)
+
+
+def test_an_engine_that_raises_shows_its_sentence_and_the_next_move_works(explorer, inline, monkeypatch):
+    before = explorer.result
+
+    def broken(*_, **__):
+        raise ValueError("the planted engine says no")
+
+    monkeypatch.setattr("cnnwidgets.widgets.unit_look.reconstruct", broken)
+    explorer._unit_slider.set_state({"value": 4})
+    inline.rest()
+    assert explorer.error == "the planted engine says no"
+    assert explorer._status.headline == "the planted engine says no."
+    assert explorer.result is before and not explorer.busy
+    explorer._status.set_state({"pressed": {"name": "details", "count": 1}})
+    assert "the planted engine says no" in explorer._status.panel and "broken" in explorer._status.panel
+    monkeypatch.undo()
+    explorer._unit_slider.set_state({"value": 3})
+    inline.rest()
+    assert explorer.error == "" and explorer._status.state in ("ready", "warning")
+    assert_shows_what_the_engine_gives(explorer)
+
+
+def test_a_layer_behind_an_unknown_call_is_refused_by_name(inline):
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.GELU(), torch.nn.Conv2d(4, 4, 3), torch.nn.ReLU())
+    model = wrap_model(module, input_shape=(3, 32, 32), mean=(0, 0, 0), std=(1, 1, 1), name="Smooth")
+    explorer = UnitExplorer(model, pictures(), layer="0", lane=inline)
+    explorer.layer = "3"
+    inline.rest()
+    assert "'1:gelu'" in explorer.error and "'3'" in explorer.error
+    explorer.layer = "0"
+    inline.rest()
+    assert explorer.error == ""
+    explorer.close()
+
+
+def test_code_makes_the_same_result(inline, tmp_path):
+    import cnnwidgets as cw
+
+    explorer = UnitExplorer(cw.load_model("alexnet"), "photos", layer="features.7", lane=inline)
+    explorer.rule = "guided"
+    explorer.selection.choose(unit=17, position=(4, 6))
+    inline.rest()
+    explorer._status.set_state({"pressed": {"name": "code", "count": 1}})
+    namespace = {}
+    exec(explorer._status.panel, namespace)
+    assert torch.equal(namespace["result"].images, explorer.result.images)
+    assert namespace["result"].provenance == explorer.result.provenance
+    explorer.close()
+
+
+def test_png_holds_the_pixels_that_are_shown(explorer):
+    explorer._status.set_state({"pressed": {"name": "png", "count": 1}})
+    figure = np.asarray(Image.open(io.BytesIO(explorer.png())).convert("RGB"))
+    assert figure.shape[1] > 3 * 32
+    tones = explorer._shown.tones
+    assert len({tuple(p) for p in tones.reshape(-1, 3)} & {tuple(p) for p in figure.reshape(-1, 3)}) > 3
+
+
+def test_shared_selection_moves_both(inline):
+    model, images = network(), pictures()
+    first = UnitExplorer(model, images, lane=inline)
+    second = UnitExplorer(model, images, selection=first.selection, layer="4", unit=1, lane=inline)
+    assert (first.layer, first.unit) == ("4", 1)
+    second._unit_slider.set_state({"value": 6})
+    inline.rest()
+    assert first.unit == 6 and first._unit_slider.value == 6
+    assert torch.equal(first.result.images, second.result.images)
+    second.close()
+    first.unit = 3
+    inline.rest()
+    assert first.result.units[0][0] == 3
+    with pytest.raises(ValueError, match="the shared selection is of Tiny"):
+        UnitExplorer(network(), images, selection=first.selection, lane=inline)
+    first.close()
+
+
+def test_wrong_arguments(inline):
+    model, images = network(), pictures()
+    with pytest.raises(TypeError, match="UnitExplorer has no trait layr"):
+        UnitExplorer(model, images, layr="4", lane=inline)
+    with pytest.raises(TypeError, match="model must be a VisionModel, from load_model or wrap_model, got Sequential"):
+        UnitExplorer(model.module, images, lane=inline)
+    with pytest.raises(TraitError, match="layer '9' is not in Tiny"):
+        UnitExplorer(model, images, layer="9", lane=inline)
+    with pytest.raises(TraitError, match="rule"):
+        UnitExplorer(model, images, rule="gradient", lane=inline)
+
+
+def test_the_model_is_left_as_found_also_after_an_error(inline, monkeypatch):
+    model = network()
+    model.module.train()
+    with model_as_found(model.module):
+        explorer = UnitExplorer(model, pictures(), layer="4", lane=inline)
+        for unit in range(8):
+            explorer._unit_slider.set_state({"value": unit})
+        inline.rest()
+        explorer.close()
+
+
+def test_weights_that_change_are_followed(explorer, inline):
+    before = explorer.result
+    with torch.no_grad():
+        explorer.selection.model.module[0].weight.mul_(-1)
+    explorer._unit_slider.set_state({"value": 3})
+    explorer._unit_slider.set_state({"value": 2})
+    inline.rest()
+    assert explorer.result.provenance.weights != before.provenance.weights
+    assert_shows_what_the_engine_gives(explorer)
+
+
+def test_a_new_picture_costs_three_passes_at_most(explorer, inline):
+    passes = []
+    model = explorer.selection.model
+    model.module[0].register_forward_hook(lambda *_: passes.append(1))
+    explorer.unit = 1  # the copy is made anew for the hook
+    inline.rest()
+    passes.clear()
+    explorer._picture_control.set_state({"index": 1})
+    inline.rest()
+    assert 1 <= len(passes) <= 3
+
+
+def test_200_moves_at_once_compute_three_times_at_most(lane, monkeypatch):
+    explorer = UnitExplorer(network(), pictures(), layer="4", unit=0, lane=lane)
+    explorer.wait(60)
+    answered, held = [], threading.Event()
+    true_answer = explorer._looks.answer
+
+    def counted(question, scales, progress):
+        answered.append(question.unit)
+        held.wait(10)
+        return true_answer(question, scales, progress)
+
+    monkeypatch.setattr(explorer._looks, "answer", counted)
+    for move in range(200):
+        explorer._unit_slider.set_state({"value": 1 + move % 7})
+    held.set()
+    explorer.wait(60)
+    assert len(answered) <= 3
+    assert answered[-1] == 1 + 199 % 7 == explorer.result.units[0][0]
+    explorer.close()
+
+
+def test_a_planted_long_job_lets_the_slider_through_at_each_batch(lane):
+    explorer = UnitExplorer(network(), pictures(), layer="4", unit=0, lane=lane)
+    explorer.wait(60)
+    steps, seen, done = [], [], threading.Event()
+
+    def build(progress, preview):
+        for batch in range(20):
+            explorer._unit_slider.set_state({"value": 1 + batch % 7})
+            asked = len(steps)
+            steps.append(batch)
+            progress(batch, 20)  # what was asked in this batch is answered here
+            seen.append((explorer._shown.question.unit, 1 + batch % 7, len(steps) - asked))
+
+    Slot(lane, lambda *_: done.set(), lambda error: done.set(), long=True).submit(build)
+    assert done.wait(60)
+    assert len(seen) == 20
+    assert all(shown == wanted and waited == 1 for shown, wanted, waited in seen)
+    explorer.close()
+
+
+def test_stop_keeps_what_is_there_and_goes_on(lane, monkeypatch):
+    explorer = UnitExplorer(network(), pictures(), layer="4", unit=0, lane=lane)
+    explorer.wait(60)
+    entered, before = threading.Event(), explorer.result
+
+    def endless(question, scales, progress):
+        entered.set()
+        while True:
+            progress(0, 1)
+
+    with model_as_found(explorer.selection.model.module):
+        monkeypatch.setattr(explorer._looks, "answer", endless)
+        explorer._unit_slider.set_state({"value": 3})
+        assert entered.wait(30)
+        explorer._status.set_state({"pressed": {"name": "stop", "count": 1}})
+        explorer.wait(60)
+    assert explorer._status.state == "stopped" and explorer.result is before and not explorer.busy
+    monkeypatch.undo()
+    explorer._status.set_state({"pressed": {"name": "go on", "count": 2}})
+    explorer.wait(60)
+    assert explorer.result.units[0][0] == 3
+    explorer.close()
+
+
+def test_closing_frees_everything(inline):
+    gc.collect()
+    widgets, tensors = len(_instances), _tensors()
+    model, images = network(), pictures()
+    with_model = _tensors()
+    explorer = UnitExplorer(model, images, lane=inline)
+    assert len(_instances) > widgets and _tensors() > with_model
+    explorer.close()
+    explorer.close()
+    assert len(_instances) == widgets
+    del explorer, model, images
+    gc.collect()
+    assert _tensors() <= tensors
+
+
+def test_2000_moves_leave_nothing_behind(inline):
+    model = network()
+    explorer = UnitExplorer(model, pictures(), layer="4", lane=inline)
+
+    def move(count):
+        for step in range(count):
+            explorer._unit_slider.set_state({"value": step % 8})
+            if step % 50 == 0:
+                explorer._picture_control.set_state({"index": step // 50 % 3})
+                inline.rest()
+        inline.rest()
+        gc.collect()
+        return len(_instances), _tensors(), _hooks(model), psutil.Process().memory_info().rss
+
+    settled = move(500)
+    after = move(1500)
+    assert after[:3] == settled[:3]
+    assert after[3] - settled[3] <= 20e6
+    explorer.close()
+
+
+def _tensors():
+    return sum(issubclass(type(o), torch.Tensor) for o in gc.get_objects())
+
+
+def _hooks(model):
+    return sum(
+        len(part._forward_hooks) + len(part._forward_pre_hooks)
+        for module in (model.module, model.twin.module)
+        for part in module.modules()
+    )
+
+
+def test_the_engine_is_what_is_drawn(explorer, inline, monkeypatch):
+    """Random numbers of the right shape in the engine's place must show."""
+    true = deconv.reverse
+
+    def shuffled(*args, **kwargs):
+        windows = true(*args, **kwargs)
+        return type(windows)(torch.rand_like(windows.values), windows.rows, windows.columns)
+
+    monkeypatch.setattr(deconv, "reverse", shuffled)
+    explorer._unit_slider.set_state({"value": 6})
+    inline.rest()
+    shown = explorer.result
+    monkeypatch.undo()
+    assert not torch.equal(shown.images, expected(explorer)[0].images)
+
+
+def test_explorers_that_start_from_one_selection_agree_with_it():
+    model, images = network(), pictures()
+    selection = Selection(model, images, layer="4", unit=6)
+    explorer = UnitExplorer(model, images, selection=selection, lane=Lane(inline=True))
+    assert explorer.result.units[0][0] == 6
+    explorer.close()
