@@ -1,0 +1,1 @@
+"""A package, so that benchmarks can share `tests.browser.lab`."""
