@@ -1,0 +1,95 @@
+"""Where things stand: labels above controls, the control row, the grids of the explorers.
+
+Built from ipywidgets boxes with the classes of `style.css`; sizes live there, not here.
+"""
+
+from typing import Any
+
+import ipywidgets
+
+PROJECTOR = "cw-big"
+"""Class on an explorer's root that shows it twice as large: `root.add_class(PROJECTOR)`."""
+
+LABELLED_BY_THEMSELVES = (ipywidgets.Dropdown, ipywidgets.BoundedIntText, ipywidgets.Text)
+
+
+def labelled(
+    text: str, *controls: ipywidgets.Widget, flex: str = "1 1 0", wide: bool = False
+) -> ipywidgets.Widget:
+    """One field of the control row: `text` above one control, or above several in a row.
+
+    Parameters
+    ----------
+    text
+        The label. A lone control with a description takes it as its own, so that it stays tied
+        to its input; else the label stands above, and inputs take its words as their name.
+    controls
+        One control, or a slider and its number field.
+    flex
+        CSS grow, shrink and basis in the row ("0 1 120px").
+    wide
+        Take a row of its own, below the others, where the explorer is narrow.
+    """
+    first = controls[0]
+    if len(controls) == 1 and isinstance(first, LABELLED_BY_THEMSELVES):
+        first.description = text
+        field = first
+    else:
+        body = first if len(controls) == 1 else ipywidgets.HBox(controls)
+        field = ipywidgets.VBox([ipywidgets.Label(text), body])
+    field.add_class("cw-field")
+    if wide:
+        field.add_class("cw-wide")
+    elif flex.startswith("0 0"):
+        field.add_class("cw-fixed")
+    field.layout.flex = flex
+    return field
+
+
+def named(label: str, name: str) -> ipywidgets.VBox:
+    """A field that only says a name, such as the model's: as wide as its words."""
+    words = ipywidgets.Label(name)
+    words.add_class("cw-name")
+    return labelled(label, words, flex="0 0 auto")
+
+
+def controls_row(*fields: ipywidgets.Widget) -> ipywidgets.HBox:
+    """The row at the top that reads as a sentence."""
+    return _box(ipywidgets.HBox, fields, "cw-controls")
+
+
+def unit_main(
+    picture: ipywidgets.Widget,
+    crop: ipywidgets.Widget,
+    seen: ipywidgets.Widget,
+    active: ipywidgets.Widget,
+    says: ipywidgets.Widget,
+) -> ipywidgets.Box:
+    """The unit explorer's grid: the picture, the crop, what is seen there, most active, network."""
+    areas = {"picture": picture, "crop": crop, "seen": seen, "active": active, "says": says}
+    for area, view in areas.items():
+        view.add_class(f"cw-area-{area}")
+    return _box(ipywidgets.Box, areas.values(), "cw-main-unit")
+
+
+def explorer_root(box: ipywidgets.Box, *rows: ipywidgets.Widget) -> None:
+    """Make `box` an explorer's root: controls, main, strip, status from top to bottom."""
+    box.children = rows
+    box.add_class("cw")
+
+
+def close_tree(widget: ipywidgets.Widget) -> None:
+    """Close a widget and everything that only it holds: children, layout, style."""
+    for child in getattr(widget, "children", ()):
+        close_tree(child)
+    for part in ("layout", "style"):
+        owned = getattr(widget, part, None)
+        if isinstance(owned, ipywidgets.Widget):
+            owned.close()
+    widget.close()
+
+
+def _box(kind: type[ipywidgets.Box], children: Any, name: str) -> ipywidgets.Box:
+    box = kind(list(children))
+    box.add_class(name)
+    return box
