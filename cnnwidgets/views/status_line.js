@@ -1,9 +1,7 @@
-// The status line, and what an explorer's whole page needs of it: its state for the style sheet,
-// the key S, names for controls whose label is only seen.
+// The status line. What the explorer around it needs is in surroundings.js.
 
-const PATIENCE = 150; // ms without a new drawing before pictures count as stale
 const QUIET = 700; // ms of rest before the line is read out
-const ROOT = ".cw:not(.cw-view)";
+const WAITING = ["waiting", "Waiting", "a cell is running; the picture follows when it ends"];
 
 const save = ({ name, type, data }) => {
   const link = document.createElement("a");
@@ -56,53 +54,6 @@ const panelBelow = (model, el) => {
   };
 };
 
-// A slider's label stands above it and its number field: both take its words.
-const nameControls = (event) => {
-  const { target } = event;
-  const field = target.closest?.(".cw-field");
-  const labels = [...(target.labels ?? [])].filter((label) => label.textContent.trim());
-  if (!field || target.ariaLabel || labels.length) return;
-  if (target.matches("input, [role=slider]")) {
-    target.ariaLabel = field.querySelector("label, .widget-label")?.textContent ?? "";
-  }
-};
-
-// The explorer around the line: found late and again, since notebooks move what they show.
-const surround = (model, el, signal) => {
-  let root = null;
-  let patience = 0;
-  const stale = () => root && model.get("state") === "busy" && (root.dataset.stale = "");
-  const drawn = () => {
-    clearTimeout(patience);
-    delete root.dataset.stale;
-    if (model.get("state") === "busy") patience = setTimeout(stale, PATIENCE);
-  };
-  const stop = (event) => {
-    const typing = event.target.matches("input:not([type=range]), textarea, select, [contenteditable]");
-    const offered = model.get("buttons").some(({ name }) => name === "stop");
-    if (event.key.toLowerCase() !== "s" || typing || !offered) return false;
-    event.preventDefault();
-    emit(model, "pressed", { name: "stop" });
-    return true;
-  };
-  let before = "";
-  return () => {
-    const now = el.closest(ROOT);
-    if (now && now !== root) {
-      root = now;
-      root.addEventListener("cw-drawn", drawn, { signal });
-      root.addEventListener("focusin", nameControls, { signal });
-      takeKeys(root, stop, signal);
-    }
-    const state = model.get("state");
-    if (!root) return;
-    root.dataset.state = state;
-    if (state === before) return;
-    if (state === "busy" || before === "busy") drawn();
-    before = state;
-  };
-};
-
 const render = ({ model, el }) => {
   const closing = new AbortController();
   const { signal } = closing;
@@ -118,7 +69,6 @@ const render = ({ model, el }) => {
   const links = make(row, "div", "cw-links");
   const live = make(el, "div", "cw-live");
   const drawPanel = panelBelow(model, el);
-  const tell = surround(model, el, signal);
   dot.ariaHidden = words.ariaHidden = "true";
   bar.setAttribute("role", "progressbar");
   live.setAttribute("aria-live", "polite");
@@ -146,9 +96,15 @@ const render = ({ model, el }) => {
   };
 
   const draw = () => {
-    const [state, text, total] = ["state", "text", "total"].map((name) => model.get(name));
+    const { waiting, late } = around.look();
+    el.dataset.drawn = ++drawn;
+    // Most answers come before anyone could read that they are being drawn.
+    if (model.get("state") === "busy" && !late && !waiting) return drawPanel();
+    const told = ["state", "headline", "text"].map((name) => model.get(name));
+    const [state, first, text] = waiting ? WAITING : told;
+    const total = waiting ? 0 : model.get("total");
     el.dataset.state = state;
-    headline.textContent = model.get("headline");
+    headline.textContent = first;
     const joint = state === "error" ? " " : " · ";
     rest.textContent = text && joint + text;
     words.title = words.textContent;
@@ -158,12 +114,11 @@ const render = ({ model, el }) => {
     filled.style.width = `${total ? (100 * model.get("done")) / total : 0}%`;
     drawButtons();
     drawPanel();
-    tell();
     clearTimeout(quiet);
     if (state !== "busy") quiet = setTimeout(() => (live.textContent = words.textContent), QUIET);
-    el.dataset.drawn = ++drawn;
   };
   const redraw = perFrame(draw, signal);
+  const around = surround(model, el, redraw, signal);
   const names = ["state", "headline", "text", "done", "total", "buttons", "panel"];
   for (const name of names) model.on(`change:${name}`, redraw);
   onPage(el, redraw, signal);

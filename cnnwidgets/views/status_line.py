@@ -18,7 +18,7 @@ class StatusLine(View):
     "busy", pictures fade and numbers become "…", without a message from the kernel.
     """
 
-    _esm = source("caption.js", "status_line.js")
+    _esm = source("caption.js", "surroundings.js", "status_line.js")
 
     state = t.Enum(STATES, "ready").tag(sync=True)
     """Shown as a dot: ready and stopped green, busy accent, waiting open, warning, error."""

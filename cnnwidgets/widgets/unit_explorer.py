@@ -163,10 +163,10 @@ class UnitExplorer(Explorer):
         t.link((self, "colour"), (self._colour_control, "value"))
         self._controls = layout.controls_row(
             layout.named("model", model.name),
-            layout.labelled("picture", self._picture_control, flex="0 1 120px"),
-            layout.labelled("layer", self._layer_control, flex="0 1 214px"),
-            layout.labelled("unit", self._unit_slider, self._unit_number, flex="3 1 200px", wide=True),
-            layout.labelled("reverse rule", self._rule_control, flex="0 1 116px"),
+            layout.labelled("picture", self._picture_control, flex="1 1 96px"),
+            layout.labelled("layer", self._layer_control, flex="1 1 228px"),
+            layout.labelled("unit", self._unit_slider, self._unit_number, flex="6 1 150px", wide=True),
+            layout.labelled("reverse rule", self._rule_control, flex="1 1 104px"),
             layout.labelled("shown in", self._colour_control, flex="0 1 84px"),
         )
 
@@ -264,7 +264,7 @@ class UnitExplorer(Explorer):
             marks.append({"kind": "cell", "box": cell(*place)})
             shades = levels(answer.activation, answer.scales.response)
             overlay = encoding.overlay(shades, grid["start"], grid["jump"])
-        legend = [*(["□ field"] if not field.whole else []), *(["⬚ free of padding"] if free else [])]
+        legend = [*(["□ field"] if not field.whole else []), *(["⬚ no padding"] if free else [])]
         self._picture_view.show(
             **frame,
             notes=legend,

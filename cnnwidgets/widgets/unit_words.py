@@ -121,7 +121,7 @@ def unit_figure(look: UnitLook, strength: float) -> bytes:
         pixels = blend_overlay(pixels, shades, start=grid["start"], jump=grid["jump"], strength=strength)
     top, left, bottom, right = look.seen
     panels = [
-        Panel(look.name, f"map of unit {q.unit}", pixels),
+        Panel(look.name, f"map of unit {q.unit}", pixels, [look.seen]),
         Panel("What it looks at", words.size(right - left, bottom - top), look.shown[top:bottom, left:right]),
         Panel("What it sees there", f"response {words.response(look.value)}", look.tones),
     ]

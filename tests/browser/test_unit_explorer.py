@@ -1,0 +1,254 @@
+"""The unit explorer as a user meets it: the tour in a real JupyterLab, keys, clicks, both themes.
+
+With `CNNWIDGETS_SCREENSHOTS` naming a folder, the pictures that are taken are kept there.
+"""
+
+import ast
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser.notebook import PANEL
+
+ROOT = ".cw:not(.cw-view)"
+PICTURE, CROP, SEEN = range(3)
+ASK = f"""async expression => {{
+    const future = {PANEL}.sessionContext.session.kernel.requestExecute(
+        {{ code: "", silent: true, store_history: false, user_expressions: {{ asked: expression }} }});
+    const reply = await future.done;
+    const {{ data, evalue }} = reply.content.user_expressions.asked;
+    if (!data) throw new Error(evalue);
+    return data["text/plain"];
+}}"""
+
+
+def ask(notebook, expression):
+    """Give the value of a Python expression in the notebook's kernel."""
+    return ast.literal_eval(notebook.evaluate(ASK, expression))
+
+
+@pytest.fixture(scope="module")
+def tour(lab, chromium, checkout):
+    """The tour, run from top to bottom."""
+    name = lab.copy(checkout / "notebooks" / "00_tour.ipynb")
+    with lab.open(chromium, name, size=(1400, 1100)) as notebook:
+        notebook.run_all()
+        notebook.page.locator(f"{ROOT} .cw-picture").first.scroll_into_view_if_needed()
+        yield notebook
+        assert notebook.errors == []
+
+
+@pytest.fixture
+def explorer(tour):
+    """The tour's first explorer, at rest on features.9 unit 100 of the first picture."""
+    ask(tour, "explorer.selection.choose(picture=0, layer='features.9', unit=100)")
+    ask(tour, "[setattr(explorer, 'rule', 'deconvnet'), setattr(explorer, 'size', 'normal')] and None")
+    settle(tour)
+    return tour
+
+
+def settle(notebook):
+    """Wait until what was asked last is on the screen."""
+    notebook.wait_idle()
+    notebook.page.wait_for_function(
+        f"() => ['ready', 'warning', 'error', 'stopped'].includes(document.querySelector('{ROOT}').dataset.state)"
+    )
+    text = ask(notebook, "[explorer.wait(60), explorer._status.text][1]")
+    assert "preview" not in text
+    notebook.wait_text(f"{ROOT} .cw-status", text[:20])
+    notebook.page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+
+
+def shown(notebook, number):
+    """Read the n-th picture of the explorer: [rows, columns, 3]."""
+    return notebook.pixels(f"{ROOT} .cw-picture canvas", number)[..., :3].astype(float)
+
+
+def tones(notebook):
+    """Give the colours that the reconstruction has, from the kernel, and the part of its box they cover."""
+    data, height, width, box, window = ask(
+        notebook,
+        "[explorer._seen_view.frame[k] for k in ('data', 'height', 'width', 'box')] + [explorer._seen_view.window]",
+    )
+    return np.frombuffer(data, np.uint8).reshape(height, width, 3), box, window
+
+
+def difference(canvas, pixels, box, window):
+    """Give the mean difference between a canvas and these pixels where they belong in its window."""
+    scale = canvas.shape[0] / (window[2] - window[0])
+    top, left, bottom, right = (round((b - w) * scale) for b, w in zip(box, (window[:2] * 2), strict=True))
+    wanted = np.asarray(Image.fromarray(pixels).resize((right - left, bottom - top), Image.Resampling.BILINEAR))
+    return np.abs(canvas[top:bottom, left:right] - wanted).mean()
+
+
+def handle(notebook):
+    return notebook.find(f"{ROOT} .noUi-handle")
+
+
+def test_the_tour_runs_and_both_explorers_stand(tour):
+    assert tour.page.locator(ROOT).count() == 2
+    assert tour.page.locator(f"{ROOT} .cw-picture canvas").count() == 6
+
+
+def test_the_slider_moved_by_keyboard_draws_the_next_unit(explorer):
+    before = shown(explorer, SEEN)
+    handle(explorer).focus()
+    explorer.page.keyboard.press("ArrowRight")
+    explorer.wait_text(f"{ROOT} .cw-status", "unit 101")
+    settle(explorer)
+    assert ask(explorer, "explorer.result.units[0][0]") == 101
+    after = shown(explorer, SEEN)
+    pixels, box, window = tones(explorer)
+    drawn = difference(after, pixels, box, window)
+    assert drawn < 4
+    assert difference(before, pixels, box, window) > 3 * drawn  # another unit's picture is told apart
+    for key, unit in (("PageUp", 111), ("ArrowLeft", 110), ("PageDown", 100), ("End", 383), ("Home", 0)):
+        explorer.page.keyboard.press(key)
+        settle(explorer)
+        assert ask(explorer, "explorer.unit") == unit, key
+
+
+def test_a_key_held_down_shows_pictures_on_the_way_and_the_last_at_rest(explorer):
+    handle(explorer).focus()
+    drawn = f"() => Number(document.querySelectorAll('{ROOT} .cw-picture')[{SEEN}].dataset.drawn)"
+    start = explorer.evaluate(drawn)
+    for _ in range(40):
+        explorer.page.keyboard.down("ArrowRight")  # again and again: a repeat
+    explorer.page.keyboard.up("ArrowRight")
+    settle(explorer)
+    assert ask(explorer, "explorer.result.units[0][0]") == 140
+    assert explorer.evaluate(drawn) - start >= 3
+    pixels, box, window = tones(explorer)
+    assert difference(shown(explorer, SEEN), pixels, box, window) < 4
+
+
+def test_the_photograph_is_exact_at_rest(explorer):
+    canvas = shown(explorer, CROP)
+    data, window = ask(explorer, "[explorer._crop_view.frame['data'], explorer._crop_view.window]")
+    photo = np.frombuffer(data, np.uint8).reshape(224, 224, 3)
+    top, left, bottom, right = (max(0, min(224, round(edge))) for edge in window)
+    assert difference(canvas, photo[top:bottom, left:right], [top, left, bottom, right], window) < 4
+
+
+def test_a_click_on_the_map_and_the_arrow_keys_choose_the_position(explorer):
+    canvas = explorer.find(f"{ROOT} .cw-picture canvas")
+    box = canvas.bounding_box()
+    start, jump = ask(explorer, "[explorer._picture_view.grid[k] for k in ('start', 'jump')]")
+    row, column = 7, 4
+    canvas.click(
+        position={
+            "x": (start[1] + column * jump[1]) / 224 * box["width"],
+            "y": (start[0] + row * jump[0]) / 224 * box["height"],
+        }
+    )
+    settle(explorer)
+    assert ask(explorer, "explorer.result.units[0]") == (100, row, column)
+    explorer.page.keyboard.press("ArrowRight")
+    explorer.page.keyboard.press("Shift+ArrowUp")
+    settle(explorer)
+    assert ask(explorer, "explorer.result.units[0]") == (100, row - 4, column + 1)
+    explorer.page.keyboard.press("Enter")
+    settle(explorer)
+    assert ask(explorer, "explorer.position") is None
+
+
+def test_a_bar_is_chosen_by_click(explorer):
+    units = ask(explorer, "explorer._active_view.labels")
+    explorer.find(f"{ROOT} .cw-area-active button, {ROOT} .cw-area-active [role=option]", 3).click()
+    settle(explorer)
+    assert ask(explorer, "explorer.unit") == int(units[3])
+
+
+def test_a_rule_is_chosen_and_drawn(explorer):
+    deconvnet = ask(explorer, "float(explorer.result.images.abs().sum())")
+    explorer.find(f"{ROOT} select", 2).select_option("saliency")
+    settle(explorer)
+    assert ask(explorer, "tuple(explorer.result.rule)") == (True, True, False)
+    assert ask(explorer, "float(explorer.result.images.abs().sum())") != deconvnet
+    pixels, box, window = tones(explorer)
+    assert difference(shown(explorer, SEEN), pixels, box, window) < 4
+
+
+def test_a_number_out_of_range_is_told_and_the_explorer_lives_on(explorer):
+    number = explorer.find(f"{ROOT} input[type=number]")
+    number.fill("900")
+    number.press("Enter")
+    explorer.wait_text(f"{ROOT} .cw-status", "features.9 has 384 units, 0 to 383; 900 was asked.")
+    explorer.wait_text(f"{ROOT} .cw-status", "Showing unit 100.")
+    number.fill("7")
+    number.press("Enter")
+    explorer.wait_text(f"{ROOT} .cw-status", "unit 7 ")
+    settle(explorer)
+    assert ask(explorer, "explorer.error") == ""
+
+
+def test_a_running_cell_is_told_and_the_picture_follows(explorer):
+    start = f"""code => void {PANEL}.sessionContext.session.kernel.requestExecute({{ code }})"""
+    explorer.evaluate(start, "import time; time.sleep(4)")
+    handle(explorer).focus()
+    explorer.page.keyboard.press("ArrowRight")
+    explorer.wait_text(f"{ROOT} .cw-status", "a cell is running")
+    explorer.wait_text(f"{ROOT} .cw-status", "unit 101")
+    settle(explorer)
+    assert ask(explorer, "explorer.result.units[0][0]") == 101
+
+
+def test_code_is_shown_and_the_png_comes_down(explorer, tmp_path):
+    explorer.find(f"{ROOT} .cw-status button:has-text('Code')").click()
+    explorer.wait_text(f"{ROOT} pre", 'cw.load_model("squeezenet1_1")')
+    explorer.find(f"{ROOT} button:has-text('Close')").click()
+    with explorer.page.expect_download() as download:
+        explorer.find(f"{ROOT} .cw-status button:has-text('PNG')").click()
+    assert download.value.suggested_filename == "chelsea_features.9_unit100_deconvnet.png"
+    download.value.save_as(tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as figure:
+        assert figure.width > 600
+
+
+def test_alternative_texts_say_the_numbers(explorer):
+    alts = [
+        explorer.find(f"{ROOT} .cw-picture canvas", n).evaluate("c => c.closest('[aria-label]')?.ariaLabel")
+        for n in range(3)
+    ]
+    assert "features.9 unit 100" in alts[0] and "row" in alts[0]
+    assert "Deconvnet reconstruction" in alts[2] and "response" in alts[2]
+    assert all(0 < len(alt) <= 200 for alt in alts)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [960, 640])
+def test_it_looks_as_it_should(explorer, dark, width, tmp_path):
+    folder = Path(os.environ.get("CNNWIDGETS_SCREENSHOTS", tmp_path))
+    explorer.set_theme(dark)
+    explorer.set_width(ROOT, width)
+    path = folder / f"unit_explorer_{'dark' if dark else 'light'}_{width}.png"
+    picture = np.asarray(Image.open(io.BytesIO(explorer.screenshot(ROOT, path))).convert("L")).astype(float)
+    explorer.set_theme(False)
+    ground = np.median(picture[:, :8])
+    assert ground < 40 if dark else ground > 240
+    overflow = explorer.find(ROOT).evaluate("root => root.scrollWidth - root.clientWidth")
+    assert overflow <= 0
+    boxes = [explorer.find(f"{ROOT} .cw-picture canvas", n).bounding_box() for n in range(3)]
+    assert all(abs(box["width"] - box["height"]) < 1.5 for box in boxes)
+    if width == 960:  # one row of controls, as in a sentence
+        tops = {
+            round(explorer.find(f"{ROOT} .cw-controls > *", n).bounding_box()["y"] / 8)
+            for n in range(explorer.page.locator(f"{ROOT} >> nth=0 >> .cw-controls > *").count())
+        }
+        assert len(tops) == 1
+
+
+def test_projector_is_twice_as_large_and_the_slider_still_follows_the_pointer(explorer):
+    small = explorer.find(f"{ROOT} .cw-status").bounding_box()["height"]
+    ask(explorer, "setattr(explorer, 'size', 'projector')")
+    explorer.find(f"{ROOT}.cw-big")
+    assert explorer.find(f"{ROOT} .cw-status").bounding_box()["height"] > 1.7 * small
+    track = explorer.find(f"{ROOT} .noUi-base").bounding_box()
+    explorer.page.mouse.click(track["x"] + track["width"] / 2, track["y"] + track["height"] / 2)
+    settle(explorer)
+    assert abs(ask(explorer, "explorer.unit") - 383 / 2) < 4
+    ask(explorer, "setattr(explorer, 'size', 'normal')")
