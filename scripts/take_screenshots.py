@@ -1,4 +1,4 @@
-"""Take the README's pictures of the explorer, in a real JupyterLab: `python -m scripts.take_screenshots`."""
+"""Take the README's pictures in a real JupyterLab: `python -m scripts.take_screenshots`."""
 
 from pathlib import Path
 

@@ -43,7 +43,9 @@ class Explorer(ipywidgets.VBox):
         super().__init__(**state)
         self._status = StatusLine(buttons=EXPORTS)
         self._status.observe(self._pressed, "pressed")
-        self._slot = Slot(lane or process_lane(), self._show, self._fail, self._report, self._wait_for_cell)
+        self._slot = Slot(
+            lane or process_lane(), self._show, self._fail, self._report, self._wait_for_cell
+        )
         self._asked: Any = None
         self._shown: Any = None
         self._trace = ""
@@ -75,9 +77,9 @@ class Explorer(ipywidgets.VBox):
         if slot := getattr(self, "_slot", None):
             slot.close()
         if self.children:
-            children, self.children = self.children, ()
-            for child in children:
+            for child in self.children:
                 close_tree(child)
+            self.set_trait("children", ())
             self.layout.close()
         super().close()
 
@@ -86,7 +88,7 @@ class Explorer(ipywidgets.VBox):
         self._apply_size()
 
     def _question(self) -> Any:
-        """Give what is asked now, from the controls: something that compares equal if it is the same."""
+        """Give what is asked now, from the controls; it equals the same question asked before."""
         raise NotImplementedError
 
     def _job(self, question: Any) -> Job:
@@ -94,7 +96,7 @@ class Explorer(ipywidgets.VBox):
         raise NotImplementedError
 
     def _draw(self, answer: Any, preview: bool) -> None:
-        """Assign an answer to the views; from the answer alone, since the controls may have moved on."""
+        """Assign an answer to the views; from it alone, since the controls may have moved on."""
         raise NotImplementedError
 
     def _headline(self, answer: Any, preview: bool) -> dict[str, Any]:
@@ -113,7 +115,9 @@ class Explorer(ipywidgets.VBox):
     def _ask(self, question: Any) -> None:
         self._asked = question
         self.set_trait("busy", True)
-        self._status.show(state="busy", headline="Drawing", text=self._doing(question), buttons=[STOP])
+        self._status.show(
+            state="busy", headline="Drawing", text=self._doing(question), buttons=[STOP]
+        )
         self._slot.submit(self._job(question))
 
     def _show(self, answer: Any, preview: bool) -> None:
@@ -128,20 +132,29 @@ class Explorer(ipywidgets.VBox):
     def _fail(self, error: BaseException) -> None:
         self.set_trait("busy", False)
         if isinstance(error, Stopped):
-            self._status.show(state="stopped", headline="Stopped", text="what is there is kept", buttons=[GO_ON])
+            self._status.show(
+                state="stopped", headline="Stopped", text="what is there is kept", buttons=[GO_ON]
+            )
             return
-        self._trace = "".join(traceback.format_exception(error))
+        trace = "".join(traceback.format_exception(error))
         known = isinstance(error, ValueError | NotImplementedError | OSError | RuntimeError)
-        self._say_error(str(error) if known and str(error) else f"{type(error).__name__}: {error}")
+        sentence = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
+        self._say_error(sentence, trace)
 
-    def _say_error(self, sentence: str) -> None:
-        """Show a sentence in the status line; what is shown stays."""
+    def _say_error(self, sentence: str, trace: str = "") -> None:
+        """Show a sentence in the status line, with details if there are; what is shown stays."""
+        self._trace = trace
         self.set_trait("error", sentence)
         self._asked = None  # the same question may be asked again
         shown = f"Showing {self._doing(self._shown.question)}." if self._shown is not None else ""
         ended = sentence if sentence.endswith((".", "?")) else f"{sentence}."
         self._status.show(
-            state="error", headline=ended, text=shown, done=0, total=0, buttons=[DETAILS] if self._trace else EXPORTS
+            state="error",
+            headline=ended,
+            text=shown,
+            done=0,
+            total=0,
+            buttons=[DETAILS] if self._trace else EXPORTS,
         )
 
     def _report(self, done: int, total: int) -> None:
@@ -149,7 +162,9 @@ class Explorer(ipywidgets.VBox):
 
     def _wait_for_cell(self) -> None:
         self._status.show(
-            state="waiting", headline="Waiting", text="a cell is running; the picture follows when it ends"
+            state="waiting",
+            headline="Waiting",
+            text="a cell is running; the picture follows when it ends",
         )
 
     def _pressed(self, change: Any) -> None:

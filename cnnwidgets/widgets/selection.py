@@ -36,8 +36,8 @@ class Selection(t.HasTraits):
     """Name of the layer, as in `model.layers`."""
     unit = t.Int(0)
     """Channel of the layer (or entry, of a vector layer)."""
-    position = t.Tuple(t.Int(), t.Int(), default_value=None, allow_none=True)
-    """(row, column) in the layer's map; None stands at the unit's strongest place in the picture."""
+    position: Any = t.Tuple(t.Int(), t.Int(), default_value=None, allow_none=True)
+    """(row, column) in the layer's map; None is the unit's strongest place in the picture."""
 
     def __init__(self, model: VisionModel, images: ImageSet, **state: Any) -> None:
         unknown = sorted(set(state) - set(self.trait_names()))
@@ -46,7 +46,9 @@ class Selection(t.HasTraits):
         self.model, self.images, self._choosing = model, images, True
         state.setdefault("layer", default_layer(model))
         if "unit" not in state:
-            with suppress(ValueError, IndexError):  # wrong values are told by their own traits below
+            with suppress(
+                ValueError, IndexError
+            ):  # wrong values are told by their own traits below
                 shown = images.images[state.get("picture", 0)]
                 first = record(model, model.preprocess([shown]))
                 state["unit"] = int(layer_response(first, state["layer"]).order[0])
@@ -59,7 +61,9 @@ class Selection(t.HasTraits):
         return self.model.layer(self.layer)
 
     def choose(self, **state: Any) -> None:
-        """Set several traits at once; what is wrong changes nothing. Without a position: the strongest.
+        """Set several traits at once; what is wrong changes nothing.
+
+        Without a position, the unit stands at its strongest place.
 
         Raises
         ------
@@ -97,7 +101,9 @@ class Selection(t.HasTraits):
     def _check_unit(self, proposal: Any) -> int:
         number, count = proposal["value"], self.current_layer.units
         if not 0 <= number < count:
-            raise t.TraitError(f"{self.layer} has {count} units, 0 to {count - 1}; {number} was asked")
+            raise t.TraitError(
+                f"{self.layer} has {count} units, 0 to {count - 1}; {number} was asked"
+            )
         return int(number)
 
     @t.validate("position")
@@ -106,10 +112,14 @@ class Selection(t.HasTraits):
         if value is None:
             return None
         if not layer.spatial:
-            raise t.TraitError(f"{self.layer} is a vector, its units have no position; {value} was asked")
+            raise t.TraitError(
+                f"{self.layer} is a vector, its units have no position; {value} was asked"
+            )
         for name, number, count in zip(("rows", "columns"), value, layer.shape[1:], strict=True):
             if not 0 <= number < count:
-                raise t.TraitError(f"{self.layer} has {count} {name}, 0 to {count - 1}; {number} was asked")
+                raise t.TraitError(
+                    f"{self.layer} has {count} {name}, 0 to {count - 1}; {number} was asked"
+                )
         return value[0], value[1]
 
     @t.observe("layer")
@@ -124,12 +134,15 @@ class Selection(t.HasTraits):
 
 
 def default_layer(model: VisionModel) -> str:
-    """Give the layer with the largest fields of at most half the picture: parts of things, not scenes.
+    """Give the layer with the largest fields of at most half the picture: parts, not scenes.
 
     Of layers with the same field it is the one with most units, and of these the last.
     """
     half = min(model.input_shape[1:]) / 2
     spatial = [layer for layer in model.layers.values() if layer.spatial and not layer.field.whole]
     parts = [layer for layer in spatial if max(layer.field.size) <= half]
-    ranked = sorted(parts or spatial or model.layers.values(), key=lambda layer: (max(layer.field.size), layer.units))
+    ranked = sorted(
+        parts or spatial or model.layers.values(),
+        key=lambda layer: (max(layer.field.size), layer.units),
+    )
     return ranked[-1].name

@@ -48,7 +48,11 @@ class Scales:
 
     def fit(self, question: Question) -> bool:
         """Tell whether an answer to this question may be drawn on these scales."""
-        return (self.layer, self.rule, self.colour) == (question.layer, question.rule, question.colour)
+        return (self.layer, self.rule, self.colour) == (
+            question.layer,
+            question.rule,
+            question.colour,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +121,13 @@ class UnitLooks:
 
     def __init__(self, model: VisionModel, images: ImageSet) -> None:
         self.model, self.images = model, images
-        self._kept: OrderedDict[int, tuple[NDArray[np.uint8], Record, dict[str, LayerResponse]]] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[NDArray[np.uint8], Record, dict[str, LayerResponse]]] = (
+            OrderedDict()
+        )
 
-    def answer(self, question: Question, scales: Scales | None, progress: Callable[[int, int], None]) -> UnitLook:
+    def answer(
+        self, question: Question, scales: Scales | None, progress: Callable[[int, int], None]
+    ) -> UnitLook:
         """Look at a unit.
 
         Parameters
@@ -184,7 +192,9 @@ class UnitLooks:
         contrast = salient_contrast if question.colour else grey_contrast
         tones, limit = contrast(image, fixed.contrast if fixed else None)
         peak = float(activation.max()) if activation is not None else float(made.responses[0])
-        used = fixed or Scales(question.layer, question.rule, question.colour, limit, max(peak, 0.0))
+        used = fixed or Scales(
+            question.layer, question.rule, question.colour, limit, max(peak, 0.0)
+        )
         return seen, tones, used
 
 

@@ -52,10 +52,14 @@ def status_words(look: UnitLook, preview: bool) -> dict[str, Any]:
     if preview:
         return {"text": f"{unit} · preview, scales kept; exact follows"}
     milliseconds = max(1, round(1000 * look.seconds))
-    text = f"{unit} · exact, {look.reconstruction.provenance.precision} · {milliseconds}{words.THIN}ms"
+    text = (
+        f"{unit} · exact, {look.reconstruction.provenance.precision} · {milliseconds}{words.THIN}ms"
+    )
     if not look.overhang:
         return {"text": text}
-    sides = words.listing(f"{pixels}{words.THIN}px past the picture at the {side}" for side, pixels in _sides(look))
+    sides = words.listing(
+        f"{pixels}{words.THIN}px past the picture at the {side}" for side, pixels in _sides(look)
+    )
     return {"state": "warning", "text": f"{unit} · field reaches {sides}; that part sees padding"}
 
 
@@ -106,7 +110,8 @@ def script(model: VisionModel, images: str | None, look: UnitLook) -> str:
             f"model = {made}",
             f"images = {loaded}",
             f"record = cw.graph.record(model, model.preprocess([images[{_quoted(look.name)}]]))",
-            f"result = cw.engines.deconv.reconstruct(record, {_quoted(q.layer)}, [{unit}], rule={_quoted(q.rule)})",
+            "result = cw.engines.deconv.reconstruct("
+            f"record, {_quoted(q.layer)}, [{unit}], rule={_quoted(q.rule)})",
         ]
     )
 
@@ -118,18 +123,24 @@ def unit_figure(look: UnitLook, strength: float) -> bytes:
     grid, _, _ = places(look.layer)
     if grid and look.activation is not None:
         shades = levels(look.activation, look.scales.response)
-        pixels = blend_overlay(pixels, shades, start=grid["start"], jump=grid["jump"], strength=strength)
+        pixels = blend_overlay(
+            pixels, shades, start=grid["start"], jump=grid["jump"], strength=strength
+        )
     top, left, bottom, right = look.seen
     panels = [
         Panel(look.name, f"map of unit {q.unit}", pixels, [look.seen]),
-        Panel("What it looks at", words.size(right - left, bottom - top), look.shown[top:bottom, left:right]),
+        Panel(
+            "What it looks at",
+            words.size(right - left, bottom - top),
+            look.shown[top:bottom, left:right],
+        ),
         Panel("What it sees there", f"response {words.response(look.value)}", look.tones),
     ]
     place = f" at row {look.place[0]}, column {look.place[1]}" if look.place else ""
     source = made.provenance
     caption = (
-        f"{source.model} {q.layer} unit {q.unit}{place}, {q.rule}, {source.precision}; weights {source.weights}, "
-        f"cnnwidgets {source.versions['cnnwidgets']}"
+        f"{source.model} {q.layer} unit {q.unit}{place}, {q.rule}, {source.precision}; "
+        f"weights {source.weights}, cnnwidgets {source.versions['cnnwidgets']}"
     )
     return compose(panels, caption)
 

@@ -18,7 +18,7 @@ ROOT = ".cw:not(.cw-view)"
 PICTURE, CROP, SEEN = range(3)
 ASK = f"""async expression => {{
     const future = {PANEL}.sessionContext.session.kernel.requestExecute(
-        {{ code: "", silent: true, store_history: false, user_expressions: {{ asked: expression }} }});
+        {{ code: "", silent: true, user_expressions: {{ asked: expression }} }});
     const reply = await future.done;
     const {{ data, evalue }} = reply.content.user_expressions.asked;
     if (!data) throw new Error(evalue);
@@ -46,7 +46,10 @@ def tour(lab, chromium, checkout):
 def explorer(tour):
     """The tour's first explorer, at rest on features.9 unit 100 of the first picture."""
     ask(tour, "explorer.selection.choose(picture=0, layer='features.9', unit=100)")
-    ask(tour, "[setattr(explorer, 'rule', 'deconvnet'), setattr(explorer, 'size', 'normal')] and None")
+    ask(
+        tour,
+        "[setattr(explorer, 'rule', 'deconvnet'), setattr(explorer, 'size', 'normal')] and None",
+    )
     settle(tour)
     return tour
 
@@ -55,12 +58,14 @@ def settle(notebook):
     """Wait until what was asked last is on the screen."""
     notebook.wait_idle()
     notebook.page.wait_for_function(
-        f"() => ['ready', 'warning', 'error', 'stopped'].includes(document.querySelector('{ROOT}').dataset.state)"
+        f"() => !['busy', 'waiting'].includes(document.querySelector('{ROOT}').dataset.state)"
     )
     text = ask(notebook, "[explorer.wait(60), explorer._status.text][1]")
     assert "preview" not in text
     notebook.wait_text(f"{ROOT} .cw-status", text[:20])
-    notebook.page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))")
+    notebook.page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))"
+    )
 
 
 def shown(notebook, number):
@@ -69,19 +74,22 @@ def shown(notebook, number):
 
 
 def tones(notebook):
-    """Give the colours that the reconstruction has, from the kernel, and the part of its box they cover."""
-    data, height, width, box, window = ask(
-        notebook,
-        "[explorer._seen_view.frame[k] for k in ('data', 'height', 'width', 'box')] + [explorer._seen_view.window]",
-    )
+    """Give the reconstruction's colours from the kernel, the box they cover, and the window."""
+    names = ("data", "height", "width", "box")
+    data, height, width, box = ask(notebook, f"[explorer._panels.seen.frame[k] for k in {names}]")
+    window = ask(notebook, "explorer._panels.seen.window")
     return np.frombuffer(data, np.uint8).reshape(height, width, 3), box, window
 
 
 def difference(canvas, pixels, box, window):
-    """Give the mean difference between a canvas and these pixels where they belong in its window."""
+    """Give the mean difference between a canvas and these pixels, there where they belong."""
     scale = canvas.shape[0] / (window[2] - window[0])
-    top, left, bottom, right = (round((b - w) * scale) for b, w in zip(box, (window[:2] * 2), strict=True))
-    wanted = np.asarray(Image.fromarray(pixels).resize((right - left, bottom - top), Image.Resampling.BILINEAR))
+    top, left, bottom, right = (
+        round((b - w) * scale) for b, w in zip(box, (window[:2] * 2), strict=True)
+    )
+    wanted = np.asarray(
+        Image.fromarray(pixels).resize((right - left, bottom - top), Image.Resampling.BILINEAR)
+    )
     return np.abs(canvas[top:bottom, left:right] - wanted).mean()
 
 
@@ -105,8 +113,16 @@ def test_the_slider_moved_by_keyboard_draws_the_next_unit(explorer):
     pixels, box, window = tones(explorer)
     drawn = difference(after, pixels, box, window)
     assert drawn < 4
-    assert difference(before, pixels, box, window) > 3 * drawn  # another unit's picture is told apart
-    for key, unit in (("PageUp", 111), ("ArrowLeft", 110), ("PageDown", 100), ("End", 383), ("Home", 0)):
+    assert (
+        difference(before, pixels, box, window) > 3 * drawn
+    )  # another unit's picture is told apart
+    for key, unit in (
+        ("PageUp", 111),
+        ("ArrowLeft", 110),
+        ("PageDown", 100),
+        ("End", 383),
+        ("Home", 0),
+    ):
         explorer.page.keyboard.press(key)
         settle(explorer)
         assert ask(explorer, "explorer.unit") == unit, key
@@ -128,7 +144,9 @@ def test_a_key_held_down_shows_pictures_on_the_way_and_the_last_at_rest(explorer
 
 def test_the_photograph_is_exact_at_rest(explorer):
     canvas = shown(explorer, CROP)
-    data, window = ask(explorer, "[explorer._crop_view.frame['data'], explorer._crop_view.window]")
+    data, window = ask(
+        explorer, "[explorer._panels.crop.frame['data'], explorer._panels.crop.window]"
+    )
     photo = np.frombuffer(data, np.uint8).reshape(224, 224, 3)
     top, left, bottom, right = (max(0, min(224, round(edge))) for edge in window)
     assert difference(canvas, photo[top:bottom, left:right], [top, left, bottom, right], window) < 4
@@ -137,7 +155,7 @@ def test_the_photograph_is_exact_at_rest(explorer):
 def test_a_click_on_the_map_and_the_arrow_keys_choose_the_position(explorer):
     canvas = explorer.find(f"{ROOT} .cw-picture canvas")
     box = canvas.bounding_box()
-    start, jump = ask(explorer, "[explorer._picture_view.grid[k] for k in ('start', 'jump')]")
+    start, jump = ask(explorer, "[explorer._panels.picture.grid[k] for k in ('start', 'jump')]")
     row, column = 7, 4
     canvas.click(
         position={
@@ -157,7 +175,7 @@ def test_a_click_on_the_map_and_the_arrow_keys_choose_the_position(explorer):
 
 
 def test_a_bar_is_chosen_by_click(explorer):
-    units = ask(explorer, "explorer._active_view.labels")
+    units = ask(explorer, "explorer._panels.active.labels")
     explorer.find(f"{ROOT} .cw-area-active button, {ROOT} .cw-area-active [role=option]", 3).click()
     settle(explorer)
     assert ask(explorer, "explorer.unit") == int(units[3])
@@ -211,7 +229,9 @@ def test_code_is_shown_and_the_png_comes_down(explorer, tmp_path):
 
 def test_alternative_texts_say_the_numbers(explorer):
     alts = [
-        explorer.find(f"{ROOT} .cw-picture canvas", n).evaluate("c => c.closest('[aria-label]')?.ariaLabel")
+        explorer.find(f"{ROOT} .cw-picture canvas", n).evaluate(
+            "c => c.closest('[aria-label]')?.ariaLabel"
+        )
         for n in range(3)
     ]
     assert "features.9 unit 100" in alts[0] and "row" in alts[0]
@@ -226,7 +246,9 @@ def test_it_looks_as_it_should(explorer, dark, width, tmp_path):
     explorer.set_theme(dark)
     explorer.set_width(ROOT, width)
     path = folder / f"unit_explorer_{'dark' if dark else 'light'}_{width}.png"
-    picture = np.asarray(Image.open(io.BytesIO(explorer.screenshot(ROOT, path))).convert("L")).astype(float)
+    picture = np.asarray(
+        Image.open(io.BytesIO(explorer.screenshot(ROOT, path))).convert("L")
+    ).astype(float)
     explorer.set_theme(False)
     ground = np.median(picture[:, :8])
     assert ground < 40 if dark else ground > 240

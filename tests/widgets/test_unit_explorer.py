@@ -25,7 +25,8 @@ from tests.widgets.tiny import network, pictures
 
 @pytest.fixture
 def inline():
-    return Lane(inline=True)
+    """A lane on which every move but the first is a preview, until `rest()`."""
+    return Lane(inline=True, clock=lambda: 0.0)
 
 
 @pytest.fixture
@@ -47,10 +48,10 @@ def assert_shows_what_the_engine_gives(explorer):
     assert torch.equal(explorer.result.images, result.images)
     assert explorer.result.units == result.units
     _, row, column = result.units[0]
-    assert explorer._picture_view.position == [row, column]
-    assert explorer._seen_view.window == result.boxes[0].tolist()
+    assert explorer._panels.picture.position == [row, column]
+    assert explorer._panels.seen.window == result.boxes[0].tolist()
     order = layer_response(recorded, explorer.layer).order[:12].tolist()
-    assert explorer._active_view.labels == [str(unit) for unit in order]
+    assert explorer._panels.active.labels == [str(unit) for unit in order]
 
 
 def test_first_picture_stands_at_once(explorer):
@@ -61,35 +62,37 @@ def test_first_picture_stands_at_once(explorer):
 
 
 def test_every_control_is_followed(explorer, inline):
-    explorer._unit_slider.set_state({"value": 4})
-    explorer._picture_control.set_state({"index": 1})
-    explorer._layer_control.set_state({"index": [n for _, n in explorer._layer_control.options].index("1")})
-    explorer._rule_control.set_state({"index": 2})
+    explorer._controls.slider.set_state({"value": 4})
+    explorer._controls.picture.set_state({"index": 1})
+    explorer._controls.layer.set_state(
+        {"index": [n for _, n in explorer._controls.layer.options].index("1")}
+    )
+    explorer._controls.rule.set_state({"index": 2})
     inline.rest()
     assert (explorer.unit, explorer.picture, explorer.layer, explorer.rule) == (4, 1, "1", "guided")
-    assert explorer._unit_slider.max == 5
-    assert explorer._unit_number.value == 4
+    assert explorer._controls.slider.max == 5
+    assert explorer._controls.number.value == 4
     assert_shows_what_the_engine_gives(explorer)
 
 
 def test_a_click_and_a_bar_choose(explorer, inline):
-    explorer._picture_view.set_state({"chosen": {"position": [3, 9], "count": 1}})
+    explorer._panels.picture.set_state({"chosen": {"position": [3, 9], "count": 1}})
     inline.rest()
     assert explorer.result.units == ((2, 3, 9),)
-    explorer._picture_view.set_state({"chosen": {"position": None, "count": 2}})
+    explorer._panels.picture.set_state({"chosen": {"position": None, "count": 2}})
     inline.rest()
     assert explorer.position is None
-    explorer._active_view.set_state({"chosen": {"index": 1, "count": 1}})
+    explorer._panels.active.set_state({"chosen": {"index": 1, "count": 1}})
     inline.rest()
-    assert explorer.unit == int(explorer._active_view.labels[1])
-    assert explorer._active_view.selected == 1
+    assert explorer.unit == int(explorer._panels.active.labels[1])
+    assert explorer._panels.active.selected == 1
     assert_shows_what_the_engine_gives(explorer)
 
 
 def test_the_field_the_cell_and_the_map_lie_where_the_layer_says(explorer, inline):
     explorer.selection.choose(layer="4", unit=2, position=(3, 9))
     inline.rest()
-    view, field = explorer._picture_view, explorer.selection.current_layer.field
+    view, field = explorer._panels.picture, explorer.selection.current_layer.field
     marks = {mark["kind"]: mark["box"] for mark in view.marks}
     assert marks["field"] == list(field.box(3, 9))
     y, x = field.centre(3, 9)
@@ -110,15 +113,19 @@ def test_the_field_the_cell_and_the_map_lie_where_the_layer_says(explorer, inlin
 
 def test_the_photograph_is_sent_exactly_at_rest_and_not_again(explorer, inline):
     shown = explorer.selection.model.crop([explorer.selection.images.images[0]])[0]
-    assert explorer._picture_view.frame["data"] == shown.tobytes() == explorer._crop_view.frame["data"]
+    assert (
+        explorer._panels.picture.frame["data"]
+        == shown.tobytes()
+        == explorer._panels.crop.frame["data"]
+    )
     for number in (1, 2):
-        explorer._picture_control.set_state({"index": number})
-    assert explorer._picture_view.frame["format"] == "jpeg"
+        explorer._controls.picture.set_state({"index": number})
+    assert explorer._panels.picture.frame["format"] == "jpeg"
     inline.rest()
-    assert explorer._picture_view.frame["format"] == "rgb"
-    sent = explorer._picture_view.frame
-    explorer._unit_slider.set_state({"value": 1})
-    assert explorer._picture_view.frame is sent
+    assert explorer._panels.picture.frame["format"] == "rgb"
+    sent = explorer._panels.picture.frame
+    explorer._controls.slider.set_state({"value": 1})
+    assert explorer._panels.picture.frame is sent
 
 
 def test_scales_stay_while_the_slider_moves(inline):
@@ -127,22 +134,22 @@ def test_scales_stay_while_the_slider_moves(inline):
     explorer = UnitExplorer(network(), pictures(), layer="4", unit=0, lane=lane)
     scales = explorer._scales
     for unit in (1, 2, 3):
-        explorer._unit_slider.set_state({"value": unit})
-    assert explorer._seen_view.tag == "preview"
+        explorer._controls.slider.set_state({"value": unit})
+    assert explorer._panels.seen.tag == "preview"
     assert explorer._shown.scales == scales
     lane.rest()
-    assert explorer._seen_view.tag == ""
+    assert explorer._panels.seen.tag == ""
     assert explorer._shown.scales != scales
     assert explorer._scales is explorer._shown.scales
 
 
 def test_colour_and_grey(explorer, inline):
-    pixels = np.frombuffer(explorer._seen_view.frame["data"], np.uint8).reshape(-1, 3)
+    pixels = np.frombuffer(explorer._panels.seen.frame["data"], np.uint8).reshape(-1, 3)
     assert (pixels[:, 0] != pixels[:, 1]).any()
     before = explorer.result.images
-    explorer._colour_control.set_state({"index": 1})
+    explorer._controls.colour.set_state({"index": 1})
     inline.rest()
-    pixels = np.frombuffer(explorer._seen_view.frame["data"], np.uint8).reshape(-1, 3)
+    pixels = np.frombuffer(explorer._panels.seen.frame["data"], np.uint8).reshape(-1, 3)
     assert (pixels[:, 0] == pixels[:, 1]).all()
     assert torch.equal(explorer.result.images, before)
 
@@ -152,33 +159,33 @@ def test_the_network_says(explorer):
     with torch.no_grad():
         scores = model.module(model.preprocess([explorer.selection.images.images[0]]))[0].softmax(0)
     order = scores.argsort(descending=True)
-    assert explorer._says_view.labels == [model.labels[i] for i in order]
-    assert explorer._says_view.values == pytest.approx(scores[order].tolist(), abs=1e-6)
+    assert explorer._panels.says.labels == [model.labels[i] for i in order]
+    assert explorer._panels.says.values == pytest.approx(scores[order].tolist(), abs=1e-6)
 
 
 def test_without_a_head_it_says_so(inline):
     explorer = UnitExplorer(network(head=False), pictures(), lane=inline)
-    assert explorer._says_view.message == ["Tiny does not answer with one score a class."]
+    assert explorer._panels.says.message == ["Tiny does not answer with one score a class."]
     explorer.close()
 
 
 def test_silent_unit(explorer, inline):
     explorer.unit = 5
     inline.rest()
-    assert explorer._seen_view.message[0] == "Unit 5 is silent in this picture."
-    assert explorer._seen_view.reading == "silent"
-    assert "silent" in explorer._picture_view.alt
+    assert explorer._panels.seen.message[0] == "Unit 5 is silent in this picture."
+    assert explorer._panels.seen.reading == "silent"
+    assert "silent" in explorer._panels.picture.alt
     explorer.unit = 2
     inline.rest()
-    assert explorer._seen_view.message == []
+    assert explorer._panels.seen.message == []
 
 
 def test_vector_layer(explorer, inline):
     explorer.selection.choose(layer="6", unit=1)
     inline.rest()
     assert explorer.result.units == ((1,),)
-    assert explorer._picture_view.overlay == {} == explorer._picture_view.grid
-    assert explorer._crop_view.window == [0, 0, 32, 32]
+    assert explorer._panels.picture.overlay == {} == explorer._panels.picture.grid
+    assert explorer._panels.crop.window == [0, 0, 32, 32]
     assert explorer._status.state == "ready"
 
 
@@ -187,46 +194,58 @@ def test_padding_is_told_with_its_side_and_pixels(explorer, inline):
     inline.rest()
     top = explorer.selection.current_layer.field.box(0, 8)[0]
     assert explorer._status.state == "warning"
-    assert f"{-top}\N{THIN SPACE}px past the picture at the top; that part sees padding" in explorer._status.text
-    assert explorer._seen_view.reading.endswith("▫")
+    assert (
+        f"{-top}\N{THIN SPACE}px past the picture at the top; that part sees padding"
+        in explorer._status.text
+    )
+    assert explorer._panels.seen.reading.endswith("▫")
 
 
 def test_a_number_out_of_range_is_told_and_the_next_move_works(explorer, inline):
-    explorer._unit_number.set_state({"value": 900})
+    explorer._controls.number.set_state({"value": 900})
     assert explorer._status.state == "error"
     assert explorer._status.headline == "4 has 8 units, 0 to 7; 900 was asked."
     assert explorer._status.text == "Showing unit 2."
-    assert explorer._unit_number.value == explorer.unit == 2
-    explorer._unit_number.set_state({"value": 3})
+    assert explorer._controls.number.value == explorer.unit == 2
+    explorer._controls.number.set_state({"value": 3})
     inline.rest()
     assert explorer.error == "" and explorer.unit == 3
     assert_shows_what_the_engine_gives(explorer)
 
 
-def test_an_engine_that_raises_shows_its_sentence_and_the_next_move_works(explorer, inline, monkeypatch):
+def test_an_engine_that_raises_shows_its_sentence_and_the_next_move_works(
+    explorer, inline, monkeypatch
+):
     before = explorer.result
 
     def broken(*_, **__):
         raise ValueError("the planted engine says no")
 
     monkeypatch.setattr("cnnwidgets.widgets.unit_look.reconstruct", broken)
-    explorer._unit_slider.set_state({"value": 4})
+    explorer._controls.slider.set_state({"value": 4})
     inline.rest()
     assert explorer.error == "the planted engine says no"
     assert explorer._status.headline == "the planted engine says no."
     assert explorer.result is before and not explorer.busy
     explorer._status.set_state({"pressed": {"name": "details", "count": 1}})
-    assert "the planted engine says no" in explorer._status.panel and "broken" in explorer._status.panel
+    assert (
+        "the planted engine says no" in explorer._status.panel
+        and "broken" in explorer._status.panel
+    )
     monkeypatch.undo()
-    explorer._unit_slider.set_state({"value": 3})
+    explorer._controls.slider.set_state({"value": 3})
     inline.rest()
     assert explorer.error == "" and explorer._status.state in ("ready", "warning")
     assert_shows_what_the_engine_gives(explorer)
 
 
 def test_a_layer_behind_an_unknown_call_is_refused_by_name(inline):
-    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.GELU(), torch.nn.Conv2d(4, 4, 3), torch.nn.ReLU())
-    model = wrap_model(module, input_shape=(3, 32, 32), mean=(0, 0, 0), std=(1, 1, 1), name="Smooth")
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.GELU(), torch.nn.Conv2d(4, 4, 3), torch.nn.ReLU()
+    )
+    model = wrap_model(
+        module, input_shape=(3, 32, 32), mean=(0, 0, 0), std=(1, 1, 1), name="Smooth"
+    )
     explorer = UnitExplorer(model, pictures(), layer="0", lane=inline)
     explorer.layer = "3"
     inline.rest()
@@ -257,7 +276,10 @@ def test_png_holds_the_pixels_that_are_shown(explorer):
     figure = np.asarray(Image.open(io.BytesIO(explorer.png())).convert("RGB"))
     assert figure.shape[1] > 3 * 32
     tones = explorer._shown.tones
-    assert len({tuple(p) for p in tones.reshape(-1, 3)} & {tuple(p) for p in figure.reshape(-1, 3)}) > 3
+    assert (
+        len({tuple(p) for p in tones.reshape(-1, 3)} & {tuple(p) for p in figure.reshape(-1, 3)})
+        > 3
+    )
 
 
 def test_shared_selection_moves_both(inline):
@@ -265,9 +287,9 @@ def test_shared_selection_moves_both(inline):
     first = UnitExplorer(model, images, lane=inline)
     second = UnitExplorer(model, images, selection=first.selection, layer="4", unit=1, lane=inline)
     assert (first.layer, first.unit) == ("4", 1)
-    second._unit_slider.set_state({"value": 6})
+    second._controls.slider.set_state({"value": 6})
     inline.rest()
-    assert first.unit == 6 and first._unit_slider.value == 6
+    assert first.unit == 6 and first._controls.slider.value == 6
     assert torch.equal(first.result.images, second.result.images)
     second.close()
     first.unit = 3
@@ -282,7 +304,10 @@ def test_wrong_arguments(inline):
     model, images = network(), pictures()
     with pytest.raises(TypeError, match="UnitExplorer has no trait layr"):
         UnitExplorer(model, images, layr="4", lane=inline)
-    with pytest.raises(TypeError, match="model must be a VisionModel, from load_model or wrap_model, got Sequential"):
+    with pytest.raises(
+        TypeError,
+        match="model must be a VisionModel, from load_model or wrap_model, got Sequential",
+    ):
         UnitExplorer(model.module, images, lane=inline)
     with pytest.raises(TraitError, match="layer '9' is not in Tiny"):
         UnitExplorer(model, images, layer="9", lane=inline)
@@ -296,7 +321,7 @@ def test_the_model_is_left_as_found_also_after_an_error(inline, monkeypatch):
     with model_as_found(model.module):
         explorer = UnitExplorer(model, pictures(), layer="4", lane=inline)
         for unit in range(8):
-            explorer._unit_slider.set_state({"value": unit})
+            explorer._controls.slider.set_state({"value": unit})
         inline.rest()
         explorer.close()
 
@@ -305,8 +330,8 @@ def test_weights_that_change_are_followed(explorer, inline):
     before = explorer.result
     with torch.no_grad():
         explorer.selection.model.module[0].weight.mul_(-1)
-    explorer._unit_slider.set_state({"value": 3})
-    explorer._unit_slider.set_state({"value": 2})
+    explorer._controls.slider.set_state({"value": 3})
+    explorer._controls.slider.set_state({"value": 2})
     inline.rest()
     assert explorer.result.provenance.weights != before.provenance.weights
     assert_shows_what_the_engine_gives(explorer)
@@ -319,7 +344,7 @@ def test_a_new_picture_costs_three_passes_at_most(explorer, inline):
     explorer.unit = 1  # the copy is made anew for the hook
     inline.rest()
     passes.clear()
-    explorer._picture_control.set_state({"index": 1})
+    explorer._controls.picture.set_state({"index": 1})
     inline.rest()
     assert 1 <= len(passes) <= 3
 
@@ -337,7 +362,7 @@ def test_200_moves_at_once_compute_three_times_at_most(lane, monkeypatch):
 
     monkeypatch.setattr(explorer._looks, "answer", counted)
     for move in range(200):
-        explorer._unit_slider.set_state({"value": 1 + move % 7})
+        explorer._controls.slider.set_state({"value": 1 + move % 7})
     held.set()
     explorer.wait(60)
     assert len(answered) <= 3
@@ -352,7 +377,7 @@ def test_a_planted_long_job_lets_the_slider_through_at_each_batch(lane):
 
     def build(progress, preview):
         for batch in range(20):
-            explorer._unit_slider.set_state({"value": 1 + batch % 7})
+            explorer._controls.slider.set_state({"value": 1 + batch % 7})
             asked = len(steps)
             steps.append(batch)
             progress(batch, 20)  # what was asked in this batch is answered here
@@ -377,7 +402,7 @@ def test_stop_keeps_what_is_there_and_goes_on(lane, monkeypatch):
 
     with model_as_found(explorer.selection.model.module):
         monkeypatch.setattr(explorer._looks, "answer", endless)
-        explorer._unit_slider.set_state({"value": 3})
+        explorer._controls.slider.set_state({"value": 3})
         assert entered.wait(30)
         explorer._status.set_state({"pressed": {"name": "stop", "count": 1}})
         explorer.wait(60)
@@ -410,9 +435,9 @@ def test_2000_moves_leave_nothing_behind(inline):
 
     def move(count):
         for step in range(count):
-            explorer._unit_slider.set_state({"value": step % 8})
+            explorer._controls.slider.set_state({"value": step % 8})
             if step % 50 == 0:
-                explorer._picture_control.set_state({"index": step // 50 % 3})
+                explorer._controls.picture.set_state({"index": step // 50 % 3})
                 inline.rest()
         inline.rest()
         gc.collect()
@@ -446,7 +471,7 @@ def test_the_engine_is_what_is_drawn(explorer, inline, monkeypatch):
         return type(windows)(torch.rand_like(windows.values), windows.rows, windows.columns)
 
     monkeypatch.setattr(deconv, "reverse", shuffled)
-    explorer._unit_slider.set_state({"value": 6})
+    explorer._controls.slider.set_state({"value": 6})
     inline.rest()
     shown = explorer.result
     monkeypatch.undo()
