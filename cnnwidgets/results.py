@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+from uuid import uuid4
 
 if TYPE_CHECKING:
     import pandas
@@ -59,14 +59,14 @@ class Result:
     """Base of every engine's result.
 
     A subclass is a frozen dataclass of tensors and plain values; `axes` names the axes of its
-    tensors, and what stands along the axis named first in `axes["index"]` makes the rows of a table.
+    tensors, and what stands along the axis that it names first makes the rows of a table.
     """
 
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     provenance: Provenance
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the result to one safetensors file: tensors as they are, the rest as JSON in its head.
+        """Write the result to one safetensors file: tensors as they are, the rest as JSON.
 
         The file appears whole or not at all.
 
@@ -83,13 +83,13 @@ class Result:
         tensors, plain = self._parts()
         header = {"cnnwidgets": json.dumps({"class": type(self).__name__, **plain})}
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()}, header)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        partial = path.with_name(f".{path.name}.{uuid4().hex}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(partial, "xb") as file:
                 file.write(content)
             os.replace(partial, path)
         except BaseException:
-            Path(partial).unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
             raise
         return path
 
@@ -102,11 +102,17 @@ class Result:
         ValueError
             The file holds something else.
         """
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
 
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("cnnwidgets", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = json.loads((file.metadata() or {}).get("cnnwidgets", "{}"))
+                names = file.keys()  # a file is no mapping
+                tensors = {name: file.get_tensor(name) for name in names}
+        except SafetensorError as error:
+            raise ValueError(
+                f"{Path(path).name!r} is no whole safetensors file ({error})"
+            ) from None
         if header.pop("class", None) != cls.__name__:
             raise ValueError(f"{Path(path).name!r} does not hold a {cls.__name__} of cnnwidgets")
         provenance = Provenance(**header.pop("provenance"))
@@ -135,7 +141,11 @@ class Result:
 
         tensors, _ = self._parts()
         rows = next(iter(self.axes.values()))[0]
-        columns = {name: tensor.cpu().numpy() for name, tensor in tensors.items() if self.axes[name] == (rows,)}
+        columns = {
+            name: tensor.cpu().numpy()
+            for name, tensor in tensors.items()
+            if self.axes[name] == (rows,)
+        }
         return pandas.DataFrame({**self._labels(), **columns})
 
     def _labels(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from cnnwidgets.graph.replay import run_from
 from cnnwidgets.graph.reversal import reverse
 from cnnwidgets.graph.rules import DECONVNET, GUIDED, RULES, SALIENCY, Rule, named_rule
 from cnnwidgets.graph.twin import ReadOut, Twin
+from cnnwidgets.graph.visit import reachable, visit
 
 __all__ = [
     "DECONVNET",
@@ -25,7 +26,9 @@ __all__ = [
     "capture",
     "closest_name",
     "named_rule",
+    "reachable",
     "record",
     "reverse",
     "run_from",
+    "visit",
 ]

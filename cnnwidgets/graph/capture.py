@@ -5,22 +5,25 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from cnnwidgets.graph.conditions import random_state_as_found
 from cnnwidgets.graph.records import Record
-from cnnwidgets.graph.replay import replay
+from cnnwidgets.graph.replay import PICTURE, replay
 from cnnwidgets.graph.twin import Twin
 
 
-class _ReachedLastLayer(Exception):
-    """Ends a pass early; never leaves this file."""
+class _ReachedLastLayer(BaseException):
+    """Ends a pass early; never leaves this file, and no handler of the network's shall catch it."""
 
 
-def capture(twin: Twin, pictures: Tensor, layers: Sequence[str], record: Record) -> dict[str, Tensor]:
+def capture(
+    twin: Twin, pictures: Tensor, layers: Sequence[str], record: Record
+) -> dict[str, Tensor]:
     """Give the activations of layers for N pictures.
 
     Modules are heard by hooks on the copy, so the network's own code runs; functional calls and
@@ -39,32 +42,22 @@ def capture(twin: Twin, pictures: Tensor, layers: Sequence[str], record: Record)
     values = {name: record.value_of(name) for name in layers}
     modules = dict(twin.module.named_modules())
     hooked = {name: modules.get(name.split("#")[0]) for name in layers}
-    with torch.set_grad_enabled(torch.is_grad_enabled() and pictures.requires_grad):
+    graded = torch.is_grad_enabled() and pictures.requires_grad
+    with torch.set_grad_enabled(graded), random_state_as_found(pictures.device):
         if any(not name or module is None for name, module in hooked.items()):
-            return _replayed(record, pictures, values)
-        overwritten = {call.inputs[0] for call in record.calls if call.function._schema.is_mutable}
-        copied = {name for name, value in values.items() if value in overwritten}
+            results = replay(record.calls, {PICTURE: pictures}, set(values.values()))
+            return {name: results[value] for name, value in values.items()}
+        copied = {name for name, value in values.items() if value in record.overwritten}
         found: dict[str, Tensor] = {}
-        with _listening(hooked, copied, found):
-            try:
-                twin.module(pictures)
-            except _ReachedLastLayer:
-                pass
+        with _listening(hooked, copied, found), suppress(_ReachedLastLayer):
+            twin.module(pictures.clone() if PICTURE in record.overwritten else pictures)
     return {name: found[name] for name in layers}
 
 
-def _replayed(record: Record, pictures: Tensor, values: dict[str, int]) -> dict[str, Tensor]:
-    wanted = set(values.values())
-    try:
-        results = replay(record.calls, {0: pictures}, wanted)
-    except NotImplementedError:  # a call that may treat a batch in its own way: one by one
-        singles = [replay(record.calls, {0: picture[None]}, wanted) for picture in pictures]
-        results = {value: torch.cat([single[value] for single in singles]) for value in wanted}
-    return {name: results[value] for name, value in values.items()}
-
-
 @contextmanager
-def _listening(hooked: dict[str, nn.Module | None], copied: set[str], found: dict[str, Tensor]) -> Iterator[None]:
+def _listening(
+    hooked: dict[str, nn.Module | None], copied: set[str], found: dict[str, Tensor]
+) -> Iterator[None]:
     """Put what the hooked modules give into `found`, and end the pass when all is there."""
     thread, calls = threading.get_ident(), Counter[int]()
     names: dict[int, list[str]] = {}
@@ -82,7 +75,9 @@ def _listening(hooked: dict[str, nn.Module | None], copied: set[str], found: dic
         if len(found) == len(hooked):
             raise _ReachedLastLayer
 
-    handles = [module.register_forward_hook(hear) for module in set(hooked.values()) if module is not None]
+    handles = [
+        module.register_forward_hook(hear) for module in set(hooked.values()) if module is not None
+    ]
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ A pixel has its index as coordinate; boxes are half-open and may reach past the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Pair = tuple[int, int]
 Box = tuple[int, int, int, int]
@@ -48,6 +48,11 @@ class Field:
         """Give the field of the picture's own pixels."""
         return cls((1, 1), (1, 1), (0, 0), extent)
 
+    @classmethod
+    def of_anything(cls, extent: Pair) -> Field:
+        """Give the field of units of which nothing is known: the whole picture and its padding."""
+        return cls(extent, (0, 0), (0, 0), extent, padded=True)
+
     @property
     def whole(self) -> bool:
         """Whether every unit sees the whole picture."""
@@ -75,16 +80,20 @@ class Field:
         return self.padded if self.whole else outside
 
     def free_positions(self, rows: int, columns: int) -> Box | None:
-        """Give the half-open range of positions whose fields touch no padding; None: there is none."""
+        """Give the half-open range of positions that touch no padding; None: there is none."""
         ys, xs = _free_along(self, 0, rows), _free_along(self, 1, columns)
         return (ys[0], xs[0], ys[-1] + 1, xs[-1] + 1) if ys and xs else None
 
     def through_window(
-        self, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+        self,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        padding: Sequence[int],
+        dilation: Sequence[int],
     ) -> Field:
         """Give the field after a convolution or a pool with this window."""
         if self.whole:
-            return self
+            return replace(self, padded=self.padded or any(padding))
         size, jump, start = zip(
             *(
                 (r + d * (k - 1) * j, j * s, c - p * j)
@@ -102,19 +111,24 @@ class Field:
         return Field(self.extent, (0, 0), (0, 0), self.extent, padded)
 
     def joined(self, other: Field) -> Field:
-        """Give the field of a unit that sees what both see; the whole picture where grids differ."""
+        """Give the field of what sees what both see; the whole picture where grids differ."""
         if self == other:
             return self
         if self.whole or other.whole or self.jump != other.jump:
-            return Field(self.extent, (0, 0), (0, 0), self.extent, padded=True)
+            return Field.of_anything(self.extent)
         start = tuple(map(min, self.start, other.start))
-        end = [max(a + b, c + d) for a, b, c, d in zip(self.start, self.size, other.start, other.size, strict=True)]
+        end = [
+            max(a + b, c + d)
+            for a, b, c, d in zip(self.start, self.size, other.start, other.size, strict=True)
+        ]
         size = (end[0] - start[0], end[1] - start[1])
         return Field(size, self.jump, (start[0], start[1]), self.extent)
 
 
 def _free_along(field: Field, axis: int, count: int) -> list[int]:
-    start, jump, size, extent = (pair[axis] for pair in (field.start, field.jump, field.size, field.extent))
+    start, jump, size, extent = (
+        pair[axis] for pair in (field.start, field.jump, field.size, field.extent)
+    )
     if field.whole:
         return [] if field.padded else list(range(count))
     return [i for i in range(count) if start + i * jump >= 0 and start + i * jump + size <= extent]

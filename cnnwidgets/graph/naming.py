@@ -1,4 +1,4 @@
-"""Names of layers: a module's dotted name, a call's parent and kind, and '#2' for the second time."""
+"""Names of layers: a module's dotted name, a call's parent and kind, '#2' for the second time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _FAMILIAR = {
     "_log_softmax": "log_softmax",
 }
 # Calls that nobody would look into as a layer.
-PLUMBING = frozenset({"view", "clone", "alias", "detach", "_to_copy", "contiguous", "t", "transpose", "expand"})
+PLUMBING = frozenset(
+    {"view", "clone", "alias", "detach", "_to_copy", "contiguous", "t", "transpose", "expand"}
+)
 
 
 def call_kind(aten_name: str) -> str:

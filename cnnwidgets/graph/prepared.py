@@ -1,9 +1,10 @@
-"""Weights laid out for walking back: made once for each weight, shared by all records of a network."""
+"""Weights laid out for walking back: made once for each, shared by all records of a network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,9 @@ from cnnwidgets.graph.fields import Pair
 # Above this kernel size, a strided transposed convolution is faster as one plain convolution to
 # stride x stride phases and a pixel shuffle (stems: 7x7 stride 2, 11x11 stride 4).
 _SMALLEST_PHASED_KERNEL = 5
+# A channels-last convolution is added up in one chain. Beyond about a thousand terms its rounding
+# shows (two of VGG's 512-channel layers give 1e-6 of the maximum), so longer ones go in parts.
+_LONGEST_SUM = 1152
 
 
 @dataclass(frozen=True)
@@ -24,23 +28,38 @@ class PreparedKernel:
     Attributes
     ----------
     plain : [out, in / groups, kh, kw], as the network has them.
-    transposed : [in, out / groups, kh, kw], flipped: the transposed convolution of stride 1 as a
-        plain one. Strided kernels that are large have their phases in the channels instead:
+    parts : slices along the second axis of the transposed kernel [in, out / groups, kh, kw],
+        flipped: a transposed convolution of stride 1 is the sum of plain ones with these. Strided
+        kernels that are large have their phases in the channels instead, in one part:
         [in x sy x sx, out / groups, ceil(kh / sy), ceil(kw / sx)].
     """
 
     plain: Tensor
-    transposed: Tensor
+    parts: tuple[Tensor, ...]
+
+    def of_channel(self, channel: int) -> Tensor:
+        """Give the transposed kernel [in, 1, kh, kw] of one output channel; for one group."""
+        part, place = divmod(channel, self.parts[0].shape[1])
+        return self.parts[part][:, place : place + 1]
+
+    def spread(self, values: Tensor, padding: Sequence[int], dilation: Pair, groups: int) -> Tensor:
+        """Give the transposed convolution of stride 1, [K, in, ...], with this padding."""
+        taken = values.split([part.shape[1] * groups for part in self.parts], 1)
+        spread = (
+            F.conv2d(channels, part, padding=padding, dilation=dilation, groups=groups)
+            for channels, part in zip(taken, self.parts, strict=True)
+        )
+        return reduce(Tensor.add_, spread)
 
     def spread_strided(self, values: Tensor, stride: Pair, dilation: Pair, groups: int) -> Tensor:
         """Give the transposed convolution of a stride above one, [K, in, ...], unpadded."""
-        if not phased(self.plain, stride):
-            return F.conv_transpose2d(values, self.plain, stride=stride, dilation=dilation, groups=groups)
-        if dilation != (1, 1):
-            return F.conv_transpose2d(values, self.plain, stride=stride, dilation=dilation, groups=groups)
+        if not phased(self.plain, stride) or dilation != (1, 1):
+            return F.conv_transpose2d(
+                values, self.plain, stride=stride, dilation=dilation, groups=groups
+            )
         (h, w), (kh, kw) = values.shape[2:], self.plain.shape[2:]
-        full = [size - 1 for size in self.transposed.shape[2:]]
-        phases = F.conv2d(values, self.transposed, padding=full, groups=groups)
+        full = [size - 1 for size in self.parts[0].shape[2:]]
+        phases = F.conv2d(values, self.parts[0], padding=full, groups=groups)
         spread = F.pixel_shuffle(phases, stride[0])
         return spread[:, :, : (h - 1) * stride[0] + kh, : (w - 1) * stride[1] + kw]
 
@@ -52,7 +71,9 @@ class PreparedWeights:
         # Weak keys: computed weights (weight norm) die with the record that used them.
         self._kernels: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
-    def convolution(self, weight: Tensor, stride: Pair, groups: int, dtype: torch.dtype) -> PreparedKernel:
+    def convolution(
+        self, weight: Tensor, stride: Pair, groups: int, dtype: torch.dtype
+    ) -> PreparedKernel:
         """Give a convolution's prepared weights in a number type."""
         state = state_of(weight)
         found = self._kernels.get(weight)
@@ -83,7 +104,13 @@ def _prepare(weight: Tensor, stride: Pair, groups: int) -> PreparedKernel:
         sy, sx = stride
         uy, ux = -(-kh // sy), -(-kw // sx)
         padded = F.pad(transposed, (0, ux * sx - kw, 0, uy * sy - kh))
-        phases = padded.view(groups * per_group, out // groups, uy, sy, ux, sx).permute(0, 3, 5, 1, 2, 4)
+        phases = padded.view(groups * per_group, out // groups, uy, sy, ux, sx).permute(
+            0, 3, 5, 1, 2, 4
+        )
         transposed = phases.reshape(groups * per_group * sy * sx, out // groups, uy, ux)
-    flipped = transposed.flip(2, 3).contiguous(memory_format=torch.channels_last)
-    return PreparedKernel(weight.contiguous(), flipped)
+    flipped = transposed.flip(2, 3)
+    coarse = weight.dtype.itemsize < 4  # a preview's own rounding is far larger
+    one_part = groups > 1 or phased(weight, stride) or coarse
+    step = out if one_part else max(1, _LONGEST_SUM // (kh * kw))
+    parts = (part.contiguous(memory_format=torch.channels_last) for part in flipped.split(step, 1))
+    return PreparedKernel(weight.contiguous(), tuple(parts))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from cnnwidgets.graph.conditions import plain_conditions
 from cnnwidgets.graph.fields import Field
 from cnnwidgets.graph.naming import closest_name
 from cnnwidgets.graph.operations import Operation
-from cnnwidgets.graph.prepared import PreparedWeights, state_of
+from cnnwidgets.graph.prepared import PreparedWeights
 from cnnwidgets.graph.twin import Twin
 from cnnwidgets.graph.windows import Shape
+
+LOST = -1  # the number of a value that was overwritten through a view: nobody knows what it holds
 
 
 class StaleRecordError(RuntimeError):
@@ -78,7 +81,7 @@ class Layer:
         return len(self.shape) == 3
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Record:
     """One picture run once through a network. Made by `record`; never written by a user.
 
@@ -87,8 +90,8 @@ class Record:
     picture : [1, C, H, W], as the network was given it.
     output : [1, ...] what the network answered (the tensor, where it answers with one).
     calls : the primitive calls, in order.
-    layers : name -> `Layer` in execution order: leaf modules, functional calls, and containers whose
-        output is not simply their last child's.
+    layers : name -> `Layer` in execution order: leaf modules, functional calls, and containers
+        whose output is not simply their last child's.
     """
 
     picture: Tensor
@@ -101,11 +104,17 @@ class Record:
     kinds: Mapping[str, str]
     value_fields: Sequence[Field]
     twin: Twin
-    module: nn.Module
-    weights: PreparedWeights
-    constants: Sequence[tuple[Tensor, tuple[int, int]]]
-    follows: bool  # the weights are the network's own, not a snapshot of them
+    state: tuple[Any, ...]  # of the twin, when the record was made
     _kept: dict[str, Tensor] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        shape = " × ".join(map(str, self.picture.shape[1:]))
+        return f"Record({self.model_name}, {shape}, {len(self.layers)} layers)"
+
+    @property
+    def weights(self) -> PreparedWeights:
+        """The network's weights as the reverse walk needs them."""
+        return self.twin.weights
 
     @property
     def model_name(self) -> str:
@@ -119,10 +128,7 @@ class Record:
 
     def is_current(self) -> bool:
         """Tell whether the network's weights and structure are still those of the record."""
-        if not self.follows:
-            return True
-        same_weights = all(state_of(tensor) == state for tensor, state in self.constants)
-        return same_weights and self.twin.module is self.module
+        return self.twin.state() == self.state
 
     def check_current(self) -> None:
         """Refuse to go on with weights that have changed.
@@ -134,7 +140,8 @@ class Record:
         """
         if not self.is_current():
             raise StaleRecordError(
-                f"the weights of {self.model_name} changed after this picture was recorded; record it again"
+                f"the weights of {self.model_name} changed after this picture was recorded; "
+                "record it again"
             )
 
     def value_of(self, layer: str) -> int:
@@ -146,9 +153,8 @@ class Record:
             There is no such layer.
         """
         if layer not in self.values:
-            raise ValueError(
-                f"layer {layer!r} is not in {self.model_name}{closest_name(layer, self.values) or '.'}"
-            )
+            near = closest_name(layer, self.values) or "."
+            raise ValueError(f"layer {layer!r} is not in {self.model_name}{near}")
         return self.values[layer]
 
     def layer(self, name: str) -> Layer:
@@ -159,33 +165,48 @@ class Record:
     def activation(self, layer: str) -> Tensor:
         """Give a layer's activation [1, C, h, w] (or [1, F]) for this picture.
 
-        It is computed again from the picture, up to this layer, by the very calls of the record; the
-        layer asked last is kept.
+        It is computed again from the picture, up to this layer; the layer asked last is kept.
         """
-        from cnnwidgets.graph.replay import replay  # replay reads records
+        from cnnwidgets.graph.capture import capture  # which reads records
 
         if layer not in self._kept:
-            value = self.value_of(layer)
             self.check_current()
-            with torch.no_grad():
-                found = replay(self.calls, {0: self.picture}, [value])[value]
+            with plain_conditions(self.picture.device):
+                found = capture(self.twin, self.picture, [layer], self)[layer]
             self._kept.clear()
             self._kept[layer] = found
         return self._kept[layer]
 
+    @cached_property
+    def overwritten(self) -> frozenset[int]:
+        """The values that a later call of the pass writes over, itself or through a view."""
+        found: set[int] = set()
+        sharing: dict[int, list[int]] = {}  # value -> those that lie in the same memory
+        for call in self.calls:
+            together = sharing.setdefault(call.inputs[0], [call.inputs[0]])
+            if call.function._schema.is_mutable:
+                found.update(together)
+            if any(returned.alias_info is not None for returned in call.function._schema.returns):
+                together += call.outputs
+                sharing.update(dict.fromkeys(call.outputs, together))
+        return frozenset(found)
+
     @property
     def nbytes(self) -> int:
-        """The memory of the picture, the output, signs, switches and the kept activation, in bytes."""
+        """The memory of picture, output, signs, switches and the kept activation, in bytes."""
         held = [self.picture, self.output, *self._kept.values()]
         for call in self.calls:
             # Weights belong to the network, not to the record.
-            held += [getattr(call.operation, name, None) for name in ("active", "switches", "share")]
+            held += [
+                getattr(call.operation, name, None) for name in ("active", "switches", "share")
+            ]
         return sum(tensor.nbytes for tensor in held if tensor is not None)
 
 
-def field_of(call: Call, value_fields: Sequence[Field | None], shapes: Sequence[Shape]) -> Field:
+def field_of(call: Call, value_fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
     """Give the field of a call's output from those of its inputs."""
-    known = [found for value in call.inputs if (found := value_fields[value]) is not None]
-    return call.operation.field(known, [shapes[value] for value in call.inputs])
-
-
+    if LOST in call.inputs:
+        return Field.of_anything(value_fields[0].extent)
+    return call.operation.field(
+        [value_fields[v] for v in call.inputs], [shapes[v] for v in call.inputs]
+    )

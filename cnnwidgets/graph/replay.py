@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnnwidgets.graph.conditions import random_state_as_found
 from cnnwidgets.graph.operations import Unknown
-from cnnwidgets.graph.operations.shaping import Reshape
-from cnnwidgets.graph.records import Call, Record, ValueRef
+from cnnwidgets.graph.operations.shaping import Identity, Reshape
+from cnnwidgets.graph.records import LOST, Call, Record, ValueRef
 
 PICTURE = 0  # the number of the value that is the picture
 
@@ -37,33 +38,59 @@ def run_from(record: Record, layer: str, activation: Tensor) -> Tensor:
             f"got {list(activation.shape)}"
         )
     if record.output is None:
-        raise ValueError(f"{record.model_name} does not answer with one tensor, so nothing runs to its output")
-    record.check_current()
-    output = len(record.shapes) - 1 if "" not in record.values else record.values[""]
-    needed = _needed(record.calls, {value}, {output})
-    if PICTURE != value and any(PICTURE in call.inputs for call in needed):
         raise ValueError(
-            f"{layer!r} does not hold all that the output needs: another way leads from the picture around "
-            "it; choose a layer through which everything flows"
+            f"{record.model_name} does not answer with one tensor, so nothing runs to its output"
         )
-    return replay(record.calls, {value: activation}, [output])[output]
+    record.check_current()
+    output = record.values[""]
+    needed = _needed(record.calls, {value}, {output})
+    if value != PICTURE and any(PICTURE in call.inputs for call in needed):
+        raise ValueError(
+            f"{layer!r} does not hold all that the output needs: another way leads from the "
+            "picture around it; choose a layer through which everything flows"
+        )
+    with random_state_as_found(activation.device):
+        return replay(record.calls, {value: activation}, [output])[output]
 
 
-def replay(calls: Sequence[Call], given: Mapping[int, Tensor], wanted: Collection[int]) -> dict[int, Tensor]:
+def replay(
+    calls: Sequence[Call], given: Mapping[int, Tensor], wanted: Collection[int]
+) -> dict[int, Tensor]:
     """Give the wanted values from the given ones; only the calls in between are run.
 
-    The given values may hold N pictures where the record held one. In-place calls are run on a
-    copy, so that every value stays what it was when it was made.
+    The given values may hold N pictures where the record held one; if a call may treat a batch in
+    its own way they are run one by one. In-place calls are run on a copy, so that every value stays
+    what it was when it was made.
+
+    Raises
+    ------
+    NotImplementedError
+        A call reads a tensor of which nobody knows what it holds; the sentence names it.
     """
     needed = _needed(calls, set(given), set(wanted))
+    for call in needed:
+        if LOST in call.inputs:
+            raise NotImplementedError(
+                f"the call {call.name!r} reads a tensor that was overwritten through a view, so it "
+                "cannot be run alone; ask for a module's output"
+            )
+    count = len(next(iter(given.values())))
+    if count == 1 or not any(isinstance(call.operation, Unknown) for call in needed):
+        return _replay(needed, given, wanted)
+    singles = [
+        _replay(needed, {value: tensor[i : i + 1] for value, tensor in given.items()}, wanted)
+        for i in range(count)
+    ]
+    return {value: torch.cat([single[value] for single in singles]) for value in wanted}
+
+
+def _replay(
+    needed: Sequence[Call], given: Mapping[int, Tensor], wanted: Collection[int]
+) -> dict[int, Tensor]:
     last_use = {value: i for i, call in enumerate(needed) for value in call.inputs}
     values = dict(given)
     count = len(next(iter(given.values())))
     for i, call in enumerate(needed):
-        if count != 1 and isinstance(call.operation, Unknown):
-            raise NotImplementedError(
-                f"the call {call.name!r} is not known to treat {count} pictures as it treats one; run them one by one"
-            )
         results = _outputs(_run(call, values, count))
         values.update(zip(call.outputs, results, strict=True))
         for value in call.inputs:
@@ -82,13 +109,21 @@ def _needed(calls: Sequence[Call], given: Collection[int], wanted: set[int]) -> 
     return needed[::-1]
 
 
-def _run(call: Call, values: Mapping[int, Tensor], count: int) -> Any:
+def _run(call: Call, values: Mapping[int, Tensor], count: int, spent: Collection[int] = ()) -> Any:
+    """Run a call; what it writes is copied before, but for spent values, which nobody needs."""
     args = [_filled(argument, values) for argument in call.args]
     kwargs = {name: _filled(argument, values) for name, argument in call.kwargs.items()}
-    if call.function._schema.is_mutable:
-        args[0] = args[0].clone()
-    if isinstance(call.operation, Reshape) and isinstance(args[1], list | tuple):
-        args[1] = [count, *args[1][1:]]
+    for i, argument in enumerate(call.function._schema.arguments):
+        given = call.args[i] if i < len(args) else call.kwargs.get(argument.name)
+        if not argument.is_write or (isinstance(given, ValueRef) and given.value in spent):
+            continue
+        if i < len(args):
+            args[i] = args[i].clone()
+        elif argument.name in kwargs:
+            kwargs[argument.name] = kwargs[argument.name].clone()
+    known = isinstance(call.operation, Reshape | Identity)
+    if known and call.function.overloadpacket.__name__ in ("view", "_unsafe_view"):
+        args[1] = [count, *args[1][1:]]  # its shape begins with the number of pictures
     return call.function(*args, **kwargs)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from cnnwidgets.graph.conditions import plain_conditions
 from cnnwidgets.graph.operations import Unknown
 from cnnwidgets.graph.records import Record
 from cnnwidgets.graph.rules import Rule
@@ -16,7 +17,12 @@ Unit = tuple[int, ...]
 
 
 def reverse(
-    record: Record, layer: str, units: Sequence[Unit], rule: Rule, *, dtype: torch.dtype = torch.float32
+    record: Record,
+    layer: str,
+    units: Sequence[Unit],
+    rule: Rule,
+    *,
+    dtype: torch.dtype = torch.float32,
 ) -> Windows:
     """Walk back from K units of one layer to the picture.
 
@@ -40,7 +46,7 @@ def reverse(
     record.check_current()
     value = record.value_of(layer)
     pending = {value: _seeds(units, record.picture, dtype)}
-    with torch.inference_mode(False), torch.no_grad():
+    with plain_conditions(record.picture.device):
         for call in reversed(record.calls[: record.makers[value] + 1]):
             windows = pending.pop(call.outputs[0], None)
             if any(other in pending for other in call.outputs[1:]) or (
@@ -67,8 +73,12 @@ def _seeds(units: Sequence[Unit], like: Tensor, dtype: torch.dtype) -> Windows:
 
 
 def _refusal(record: Record, name: str, operation: object, layer: str) -> str:
-    reason = operation.reason if isinstance(operation, Unknown) else "only its first output can be walked back"
+    reason = (
+        operation.reason
+        if isinstance(operation, Unknown)
+        else "only its first output can be walked back"
+    )
     return (
-        f"{record.model_name} makes a call that no rule reverses between the picture and {layer!r}: "
-        f"{name!r} ({reason}); choose a layer before it"
+        f"{record.model_name} makes a call that no rule reverses between the picture and "
+        f"{layer!r}: {name!r} ({reason}); choose a layer before it"
     )

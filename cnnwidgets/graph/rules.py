@@ -45,5 +45,7 @@ def named_rule(rule: str | Rule) -> Rule:
         return rule
     if rule not in RULES:
         names = ", ".join(repr(name) for name in RULES)
-        raise ValueError(f"rule must be one of {names} or a Rule(mask, switch, rectify), got {rule!r}")
+        raise ValueError(
+            f"rule must be one of {names} or a Rule(mask, switch, rectify), got {rule!r}"
+        )
     return RULES[rule]

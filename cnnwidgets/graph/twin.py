@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ _HOOKS = (
     "_load_state_dict_pre_hooks",
     "_load_state_dict_post_hooks",
 )
+_PARTS = {"_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,12 @@ class ReadOut:
             return F.linear(activation, self.weight, self.bias)
         if self.weight.dim() == 2:
             return F.conv2d(activation, self.weight[:, :, None, None], self.bias)
+        if activation.shape[1:] != self.weight.shape[1:]:
+            raise ValueError(
+                f"{self.name!r} reads maps {list(self.weight.shape[1:])} of {self.at!r}, "
+                f"got {list(activation.shape[1:])}; give the network pictures of the "
+                "size for which it was attached"
+            )
         return F.conv2d(activation, self.weight, self.bias).flatten(1)
 
 
@@ -67,81 +75,149 @@ class Twin:
     def __init__(self, source: Any, read_outs: Sequence[ReadOut] = ()) -> None:
         self._source = source
         self.read_outs = tuple(read_outs)
-        self._structure: tuple[int, ...] = ()
+        self._name: str | None = None
+        self._structure: list[Any] = []
+        self._tensors: list[Tensor] = []
         self._module: nn.Module | None = None
+        self._own: list[
+            tuple[Tensor, Tensor]
+        ] = []  # what a forward pass writes, and the copy's own of it
         self._digest: tuple[tuple[Any, ...], str] | None = None
         self.weights = PreparedWeights()
-        self.checked: set[tuple[int, ...]] = set()  # picture shapes at which the recording was checked
+        self.checked: set[tuple[int, ...]] = (
+            set()
+        )  # picture shapes at which the recording was checked
 
     @property
     def original(self) -> nn.Module:
         """The user's own module."""
+        if isinstance(self._source, nn.Module):  # which may have a part that is called `module`
+            return self._source
         module = getattr(self._source, "module", self._source)
         if not isinstance(module, nn.Module):
-            raise TypeError(f"model must be a torch.nn.Module or have one as .module, got {type(module).__name__}")
+            raise TypeError(
+                "model must be a torch.nn.Module or have one as .module, "
+                f"got {type(module).__name__}"
+            )
         return module
 
     @property
     def name(self) -> str:
         """What the network is called: the source's name, else the module's class."""
-        name = getattr(self._source, "name", None)
+        name = self._name or getattr(self._source, "name", None)
         return name if isinstance(name, str) else type(self.original).__name__
 
     @property
     def module(self) -> nn.Module:
         """The copy, in eval mode."""
-        structure = tuple(_structure(self.original))
-        if self._module is None or structure != self._structure:
-            self._module, self._structure = _copied(self.original), structure
+        structure = list(_structure(self.original))
+        if self._module is None or not _same(structure, self._structure):
+            self._module, self._structure = _copied(self.original, self._own), structure
+            self._tensors = [part for part in structure if isinstance(part, Tensor)]
             self.checked.clear()
+        with torch.no_grad():
+            for tensor, own in self._own:
+                own.copy_(tensor)
         return self._module
 
     def state(self) -> tuple[Any, ...]:
-        """Give what changes when any weight is written or exchanged."""
-        return tuple((id(tensor), *state_of(tensor)) for _, tensor in self._tensors())
+        """Give what changes when a weight is written or anything is exchanged."""
+        return (self.module, *map(state_of, self._tensors))
+
+    def snapshot(self) -> Twin:
+        """Give a twin of a full copy that shares nothing, for weights that will not stand still."""
+        clones = [(tensor, _clone(tensor)) for tensor in _tensors_of(self.original)]
+        still = Twin(_copied(self.original, clones), self.read_outs)
+        still._name = self.name
+        return still
+
+    def keep_own(self, written: Tensor) -> bool:
+        """Give the copy its own of the tensor that `written` is a part of; False if it has one.
+
+        For networks whose forward pass writes their buffers (or a hook their weights) also in eval
+        mode: the user's are not to be written by a pass of ours.
+        """
+        storage = written.untyped_storage()._cdata
+        known = {id(tensor) for tensor, _ in self._own}
+        parts = [
+            (tensor, _clone(tensor))
+            for tensor in _tensors_of(self.original)
+            if tensor.untyped_storage()._cdata == storage and id(tensor) not in known
+        ]
+        self._own += parts
+        if parts:
+            self._module = None
+        return bool(parts)
 
     def fingerprint(self) -> str:
-        """Give 16 hex digits that tell these weights from all others (SHA-256 of names and bytes)."""
+        """Give 16 hex digits that tell these weights from all others (SHA-256 of all of them)."""
         state = self.state()
         if self._digest is None or self._digest[0] != state:
             digest = hashlib.sha256()
-            for name, tensor in self._tensors():
+            for name, tensor in self._named_weights():
                 digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+                digest.update(
+                    tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+                )
             self._digest = (state, digest.hexdigest()[:16])
         return self._digest[1]
 
-    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+    def _named_weights(self) -> Iterator[tuple[str, Tensor]]:
         yield from self.original.named_parameters()
         yield from self.original.named_buffers()
         for read_out in self.read_outs:
-            yield from ((f"{read_out.name}.weight", read_out.weight), (f"{read_out.name}.bias", read_out.bias))
+            yield from (
+                (f"{read_out.name}.weight", read_out.weight),
+                (f"{read_out.name}.bias", read_out.bias),
+            )
 
 
-def snapshot(module: nn.Module) -> nn.Module:
-    """Give a full copy of a twin's module that shares nothing, for weights that will not stand still."""
-    return copy.deepcopy(module).eval().requires_grad_(False)
-
-
-def _structure(module: nn.Module) -> Iterator[int]:
+def _structure(module: nn.Module) -> Iterator[Any]:
+    """Give everything a network is made of, so that whatever is exchanged shows."""
     for part in module.modules():
-        yield id(part)
-        for held in (part._parameters, part._buffers, part._forward_hooks, part._forward_pre_hooks):
-            yield from map(id, held.values())
+        yield part
+        for name, value in vars(part).items():
+            if name in _PARTS:
+                yield from value.values()
+            elif name != "training":
+                yield value
 
 
-def _copied(module: nn.Module) -> nn.Module:
-    """Copy the modules; share every tensor they hold and every hook they carry."""
-    shared: dict[int, Any] = {}
+def _same(these: list[Any], those: list[Any]) -> bool:
+    return len(these) == len(those) and all(map(operator.is_, these, those))
 
-    def share(value: Any) -> None:
-        shared[id(value)] = value
 
+def _copied(module: nn.Module, own: Sequence[tuple[Tensor, Tensor]]) -> nn.Module:
+    """Copy the modules; share every hook and every tensor they hold but those in `own`."""
+    shared: dict[int, Any] = {id(tensor): tensor for tensor in _tensors_of(module)}
+    shared |= {id(tensor): clone for tensor, clone in own}
     for part in module.modules():
-        for value in (*vars(part).values(), *part._parameters.values(), *part._buffers.values()):
-            if isinstance(value, Tensor):
-                share(value)
-        for hooks in _HOOKS:
-            for hook in getattr(part, hooks, {}).values():
-                share(hook)
-    return copy.deepcopy(module, shared).train(False)
+        shared |= {id(hook): hook for hooks in _HOOKS for hook in getattr(part, hooks, {}).values()}
+    try:
+        return copy.deepcopy(module, shared).train(False)
+    except TypeError as error:
+        raise TypeError(
+            f"{type(module).__name__} holds something that cannot be copied ({error}), so it "
+            "cannot be run without being written; take it off the module"
+        ) from error
+
+
+def _tensors_of(module: nn.Module) -> Iterator[Tensor]:
+    """Give parameters, buffers, and tensors that stand in plain attributes or in lists of them."""
+    for part in module.modules():
+        yield from _tensors_in([*vars(part).values()])
+
+
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from _tensors_in(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _tensors_in(part)
+
+
+def _clone(tensor: Tensor) -> Tensor:
+    clone = tensor.detach().clone()
+    return nn.Parameter(clone, requires_grad=False) if isinstance(tensor, nn.Parameter) else clone

@@ -54,29 +54,43 @@ class Windows:
         values = self.values.mul_(factor) if self.owned else self.values * factor
         return replace(self, values=values, owned=True)
 
-    def of(self, recorded: Tensor) -> Tensor:
-        """Cut from a map [1, C, H, W] (or vector [1, F]) the part under each window."""
+    def of(self, recorded: Tensor, scale: tuple[int, int] = (1, 1)) -> Tensor:
+        """Cut from a map [1, C, H, W] (or vector [1, F]) the part under each window.
+
+        With a scale, the map has that many rows and columns for each one of the windows' own.
+        """
         if self.flat:
             return recorded if self.channels is None else recorded[:, list(self.channels)].T
-        h, w = self.values.shape[2:]
+        down, across = scale
+        h, w = self.values.shape[2] * down, self.values.shape[3] * across
+        rows = [row * down for row in self.rows]
+        columns = [column * across for column in self.columns]
         if self.channels is None and self.aligned:
-            row, column = self.rows[0], self.columns[0]
-            return recorded[:, :, row : row + h, column : column + w]
+            return recorded[:, :, rows[0] : rows[0] + h, columns[0] : columns[0] + w]
         parts = []
-        for k, (row, column) in enumerate(zip(self.rows, self.columns, strict=True)):
-            channel = slice(None) if self.channels is None else slice(self.channels[k], self.channels[k] + 1)
-            parts.append(recorded[:, channel, row : row + h, column : column + w])
+        for k, (row, column) in enumerate(zip(rows, columns, strict=True)):
+            only = slice(None)
+            if self.channels is not None:
+                only = slice(self.channels[k], self.channels[k] + 1)
+            parts.append(recorded[:, only, row : row + h, column : column + w])
         return torch.cat(parts)
 
-    def moved(self, rows: Sequence[int], columns: Sequence[int], height: int, width: int) -> Windows:
-        """See the same values through other windows: a slice where that is possible, else a copy."""
+    def moved(
+        self, rows: Sequence[int], columns: Sequence[int], height: int, width: int
+    ) -> Windows:
+        """See the same values through other windows: a slice where that can be, else a copy."""
         h, w = self.values.shape[2:]
         down = {new - old for new, old in zip(rows, self.rows, strict=True)}
         right = {new - old for new, old in zip(columns, self.columns, strict=True)}
         if len(down) == len(right) == 1:
             y, x = down.pop(), right.pop()
             if y >= 0 and x >= 0 and y + height <= h and x + width <= w:
-                return replace(self, values=self.values[:, :, y : y + height, x : x + width], rows=rows, columns=columns)
+                return replace(
+                    self,
+                    values=self.values[:, :, y : y + height, x : x + width],
+                    rows=rows,
+                    columns=columns,
+                )
         values = _zeros((*self.values.shape[:2], height, width), self.values)
         for k, (row, column, old_row, old_column) in enumerate(
             zip(rows, columns, self.rows, self.columns, strict=True)
@@ -84,16 +98,23 @@ class Windows:
             top, bottom = max(row, old_row), min(row + height, old_row + h)
             left, right_ = max(column, old_column), min(column + width, old_column + w)
             if top < bottom and left < right_:
-                values[k, :, top - row : bottom - row, left - column : right_ - column] = self.values[
-                    k, :, top - old_row : bottom - old_row, left - old_column : right_ - old_column
-                ]
+                values[k, :, top - row : bottom - row, left - column : right_ - column] = (
+                    self.values[
+                        k,
+                        :,
+                        top - old_row : bottom - old_row,
+                        left - old_column : right_ - old_column,
+                    ]
+                )
         return replace(self, values=values, rows=rows, columns=columns, owned=True)
 
     def inside(self, shape: Shape) -> Windows:
         """Cut away what lies outside a map of this shape [1, C, H, W]."""
         h, w = self.values.shape[2:]
         rows, height = _common_span(self.rows, (row + h for row in self.rows), shape[2])
-        columns, width = _common_span(self.columns, (column + w for column in self.columns), shape[3])
+        columns, width = _common_span(
+            self.columns, (column + w for column in self.columns), shape[3]
+        )
         return self.moved(rows, columns, height, width)
 
     def plus(self, other: Windows, shape: Shape) -> Windows:

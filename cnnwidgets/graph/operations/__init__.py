@@ -4,7 +4,15 @@ An operation is read off an ATen call by a function marked ``@reads("call name")
 adding a class and its reader here, nothing else.
 """
 
-from cnnwidgets.graph.operations import convolution, joining, linear, pooling, rectifier, scaling, shaping
+from cnnwidgets.graph.operations import (
+    convolution,
+    joining,
+    linear,
+    pooling,
+    rectifier,
+    scaling,
+    shaping,
+)
 from cnnwidgets.graph.operations.base import Operation, SeenCall, Unknown, read
 
 __all__ = [

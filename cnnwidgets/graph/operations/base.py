@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, Protocol
 
 import torch
@@ -46,9 +46,10 @@ class Unknown:
     pointwise: bool
 
     def field(self, fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
-        """Join the fields where the call is known to be pointwise, else assume the whole picture."""
+        """Join the fields where positions stay where they are, else assume the whole picture."""
         joined = join(fields)
-        return joined if self.pointwise else joined.joined(Field(joined.extent, (0, 0), (0, 0), joined.extent, True))
+        in_place = self.pointwise and len({shape[2:] for shape in shapes}) == 1
+        return joined if in_place else Field.of_anything(joined.extent)
 
     def reverse(
         self, windows: Windows, shapes: Sequence[Shape], rule: Rule, weights: PreparedWeights
@@ -88,18 +89,20 @@ def reads(*names: str) -> Callable[[Reader], Reader]:
 
 
 def read(name: str, call: SeenCall) -> Operation | None:
-    """Give the operation of a call, or None where there is no reversal for it (as it was called)."""
+    """Give the operation of a call, or None where there is no reversal for it as it was called."""
     reader = _READERS.get(name)
     return reader(call) if reader else None
 
 
-def bind(func: torch._ops.OpOverload[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def bind(
+    func: torch._ops.OpOverload[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
     """Give a call's arguments by their names, defaults filled in."""
     names, defaults = _signature(func)
     return {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _signature(func: torch._ops.OpOverload[Any, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
     arguments = func._schema.arguments
     defaults = {a.name: a.default_value for a in arguments if a.has_default_value()}

@@ -27,7 +27,9 @@ class Convolution:
 
     def field(self, fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
         """Widen the input's field by the kernel."""
-        return fields[0].through_window(self.weight.shape[2:], self.stride, self.padding, self.dilation)
+        return fields[0].through_window(
+            self.weight.shape[2:], self.stride, self.padding, self.dilation
+        )
 
     def reverse(
         self, windows: Windows, shapes: Sequence[Shape], rule: Rule, weights: PreparedWeights
@@ -46,16 +48,18 @@ class Convolution:
         return [Windows(values, rows, columns, owned=True).inside(shapes[0])]
 
     def _spread(
-        self, windows: Windows, prepared: PreparedKernel, shape: Shape, rows: list[int], columns: list[int]
+        self,
+        windows: Windows,
+        prepared: PreparedKernel,
+        shape: Shape,
+        rows: list[int],
+        columns: list[int],
     ) -> tuple[Tensor, Pair]:
         """Give the transposed convolution and how many rows and columns were left out before it."""
-        values, transposed = windows.values, prepared.transposed
         channels = windows.channels
         same_channel = channels is not None and len(set(channels)) == 1 and windows.aligned
-        if channels is not None and same_channel and self.groups == 1 and self.stride == (1, 1):
-            transposed = transposed[:, channels[0] : channels[0] + 1]
-        else:
-            values = windows.dense(self.weight.shape[0]).values
+        one_channel = same_channel and self.groups == 1 and self.stride == (1, 1)
+        values = windows.values if one_channel else windows.dense(self.weight.shape[0]).values
         if self.stride != (1, 1):
             return prepared.spread_strided(values, self.stride, self.dilation, self.groups), (0, 0)
         # A transposed convolution of stride 1 is a convolution with the flipped kernel, padded in
@@ -63,12 +67,22 @@ class Convolution:
         full = [d * (k - 1) for d, k in zip(self.dilation, self.weight.shape[2:], strict=True)]
         size = [n + f for n, f in zip(values.shape[2:], full, strict=True)]
         cut = tuple(
-            max(0, min(f, min(-start for start in starts), min(start + n - length for start in starts)))
+            max(
+                0,
+                min(
+                    f, min(-start for start in starts), min(start + n - length for start in starts)
+                ),
+            )
             for starts, n, length, f in zip((rows, columns), size, shape[2:], full, strict=True)
         )
         padding = [f - c for f, c in zip(full, cut, strict=True)]
-        spread = F.conv2d(values, transposed, padding=padding, dilation=self.dilation, groups=self.groups)
-        return spread, (cut[0], cut[1])
+        if one_channel and channels is not None:
+            kernel = prepared.of_channel(channels[0])
+            return F.conv2d(values, kernel, padding=padding, dilation=self.dilation), (
+                cut[0],
+                cut[1],
+            )
+        return prepared.spread(values, padding, self.dilation, self.groups), (cut[0], cut[1])
 
 
 @reads("convolution")
@@ -77,4 +91,6 @@ def _convolution(call: SeenCall) -> Operation | None:
     weight = a["weight"]
     if a["transposed"] or call.varies(weight) or call.varies(a["bias"]) or weight.dim() != 4:
         return None
-    return Convolution(weight, call.pair("stride"), call.pair("padding"), call.pair("dilation"), a["groups"])
+    return Convolution(
+        weight, call.pair("stride"), call.pair("padding"), call.pair("dilation"), a["groups"]
+    )

@@ -22,7 +22,10 @@ class Concatenation(Pointwise):
     ) -> list[Windows]:
         """Give each input its channels back."""
         dense = windows.dense(sum(self.channels))
-        return [replace(dense, values=part, owned=False) for part in dense.values.split(self.channels, 1)]
+        return [
+            replace(dense, values=part, owned=False)
+            for part in dense.values.split(self.channels, 1)
+        ]
 
 
 @dataclass(frozen=True)

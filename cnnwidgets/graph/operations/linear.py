@@ -39,7 +39,9 @@ class Linear:
 def _addmm(call: SeenCall) -> Operation | None:
     a = call.arguments
     plain = a.get("alpha", 1) == 1 and a.get("beta", 1) == 1
-    only_input_varies = call.varies(a["mat1"]) and not call.varies(a["mat2"]) and not call.varies(a["self"])
+    only_input_varies = (
+        call.varies(a["mat1"]) and not call.varies(a["mat2"]) and not call.varies(a["self"])
+    )
     return Linear(a["mat2"].t()) if plain and only_input_varies else None
 
 

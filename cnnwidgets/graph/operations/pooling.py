@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,14 @@ from cnnwidgets.graph.operations.shaping import Identity
 from cnnwidgets.graph.prepared import PreparedWeights
 from cnnwidgets.graph.rules import Rule
 from cnnwidgets.graph.windows import Shape, Windows
+
+# The integers as wide as a number type: unpooling then is a bitwise operation on its bits.
+_INTEGERS = {
+    torch.float32: torch.int32,
+    torch.bfloat16: torch.int16,
+    torch.float16: torch.int16,
+    torch.float64: torch.int64,
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,11 @@ class PoolWindow:
                 add(row * kw + column, out[:, :, rows, columns])
         return out
 
+    @property
+    def tiles(self) -> bool:
+        """Whether the windows lie side by side: no input is in two of them."""
+        return self.kernel == self.stride and self.dilation == (1, 1)
+
     def place(self, values: Tensor, windows: Windows, shape: Shape) -> Windows:
         """Put spread values where they belong in the input, a map of this shape."""
         rows = [row * self.stride[0] - self.padding[0] for row in windows.rows]
@@ -59,6 +73,7 @@ class MaxPool:
 
     window: PoolWindow
     switches: Tensor
+    _masks: dict[torch.dtype, Tensor] = dataclasses.field(default_factory=dict)
 
     def field(self, fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
         """Widen the input's field by the window."""
@@ -74,19 +89,58 @@ class MaxPool:
         overwrites instead, which is wrong by 80 % on AlexNet.) The centre is place
         ceil(k / 2) - 1, as in Mahendran & Vedaldi's code.
         """
-        values = windows.values
-        if rule.switch:
-            switches = windows.of(self.switches)
-
-            def to_maximum(place: int, view: Tensor) -> None:
-                view.addcmul_(values, (switches == place).to(values.dtype))
-
-            spread = self.window.spread(values, to_maximum)
+        if not rule.switch:
+            spread = self._to_centres(windows.values)
+        elif self.window.tiles and windows.values.dtype in _INTEGERS:
+            spread = self._to_maxima_side_by_side(windows)
         else:
-            kh, kw = self.window.kernel
-            centre = ((kh + 1) // 2 - 1) * kw + (kw + 1) // 2 - 1
-            spread = self.window.spread(values, lambda place, view: view.add_(values) if place == centre else None)
+            spread = self._to_maxima(windows)
         return [self.window.place(spread, windows, shapes[0])]
+
+    def _to_centres(self, values: Tensor) -> Tensor:
+        kh, kw = self.window.kernel
+        centre = ((kh + 1) // 2 - 1) * kw + (kw + 1) // 2 - 1
+        return self.window.spread(
+            values, lambda place, view: view.add_(values) if place == centre else None
+        )
+
+    def _to_maxima(self, windows: Windows) -> Tensor:
+        values, switches = windows.values, windows.of(self.switches)
+
+        def to_maximum(place: int, view: Tensor) -> None:
+            view.addcmul_(values, (switches == place).to(values.dtype))
+
+        return self.window.spread(values, to_maximum)
+
+    def _to_maxima_side_by_side(self, windows: Windows) -> Tensor:
+        """Unpool by one bitwise and: a mask of ones where an input is its window's maximum.
+
+        Eight times as fast as adding place by place, where no two windows share an input.
+        """
+        kh, kw = self.window.kernel
+        integer = _INTEGERS[windows.values.dtype]
+        mask = windows.of(self._mask(integer), (kh, kw)).permute(0, 2, 3, 1)
+        values = windows.values.permute(0, 2, 3, 1)
+        k, h, w, c = values.shape
+        spread = values.new_empty((k, h, kh, w, kw, c))
+        torch.bitwise_and(
+            values.view(integer)[:, :, None, :, None],
+            mask.unflatten(1, (h, kh)).unflatten(3, (w, kw)),
+            out=spread.view(integer),
+        )
+        return spread.view(k, h * kh, w * kw, c).permute(0, 3, 1, 2)
+
+    def _mask(self, integer: torch.dtype) -> Tensor:
+        """Give [1, C, h x kh, w x kw]: all bits set where a position is its window's maximum."""
+        if integer not in self._masks:
+            kh, kw = self.window.kernel
+            switches = self.switches.permute(0, 2, 3, 1)
+            _, h, w, c = switches.shape
+            mask = torch.empty((1, h, kh, w, kw, c), dtype=integer, device=switches.device)
+            for place in range(kh * kw):
+                mask[:, :, place // kw, :, place % kw] = -(switches == place).to(integer)
+            self._masks[integer] = mask.view(1, h * kh, w * kw, c).permute(0, 3, 1, 2)
+        return self._masks[integer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +152,17 @@ class AveragePool:
 
     def field(self, fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
         """Widen the input's field by the window."""
-        return fields[0].through_window(self.window.kernel, self.window.stride, self.window.padding, (1, 1))
+        return fields[0].through_window(
+            self.window.kernel, self.window.stride, self.window.padding, (1, 1)
+        )
 
     def reverse(
         self, windows: Windows, shapes: Sequence[Shape], rule: Rule, weights: PreparedWeights
     ) -> list[Windows]:
         """Give every input of a window its share."""
-        one_channel = Windows(windows.values, windows.rows, windows.columns, [0] * len(windows.values))
+        one_channel = Windows(
+            windows.values, windows.rows, windows.columns, [0] * len(windows.values)
+        )
         values = windows.values * one_channel.of(self.share.to(windows.values.dtype))
         spread = self.window.spread(values, lambda place, view: view.add_(values))
         return [self.window.place(spread, windows, shapes[0])]
@@ -129,9 +187,13 @@ class AdaptiveAverage:
         count, (h, w) = len(values), values.shape[2:]
         rows, columns = windows.rows or [0] * count, windows.columns or [0] * count
         down = torch.stack([self.down[row : row + h] for row in rows]).to(values.dtype)
-        across = torch.stack([self.across[column : column + w] for column in columns]).to(values.dtype)
+        across = torch.stack([self.across[column : column + w] for column in columns]).to(
+            values.dtype
+        )
         spread = torch.einsum("kcab,kay,kbx->kcyx", values, down, across)
-        return [Windows(spread.contiguous(), [0] * count, [0] * count, windows.channels, owned=True)]
+        return [
+            Windows(spread.contiguous(), [0] * count, [0] * count, windows.channels, owned=True)
+        ]
 
 
 @reads("max_pool2d_with_indices")
@@ -139,13 +201,14 @@ def _max_pool(call: SeenCall) -> Operation | None:
     kernel = call.pair("kernel_size")
     stride = call.pair("stride") if call.arguments["stride"] else kernel
     window = PoolWindow(kernel, stride, call.pair("padding"), call.pair("dilation"))
-    indices, width = call.outputs[1], call.shapes[0][-1]
+    indices, width = call.outputs[1].to(torch.int32), call.shapes[0][-1]
     rows = torch.div(indices, width, rounding_mode="floor")
     columns = indices - rows * width
-    along = [torch.arange(n, device=indices.device) for n in indices.shape[2:]]
-    top = (along[0] * stride[0] - window.padding[0]).view(-1, 1)
-    left = along[1] * stride[1] - window.padding[1]
-    row, column = (rows - top) // window.dilation[0], (columns - left) // window.dilation[1]
+    along = [torch.arange(n, dtype=torch.int32, device=indices.device) for n in indices.shape[2:]]
+    row = rows - (along[0] * stride[0] - window.padding[0]).view(-1, 1)
+    column = columns - (along[1] * stride[1] - window.padding[1])
+    if window.dilation != (1, 1):  # division of integers is slow
+        row, column = row // window.dilation[0], column // window.dilation[1]
     small = torch.uint8 if kernel[0] * kernel[1] <= 256 else torch.int32
     switches = (row * kernel[1] + column).to(small)
     return MaxPool(window, switches.contiguous(memory_format=torch.channels_last))
@@ -154,13 +217,21 @@ def _max_pool(call: SeenCall) -> Operation | None:
 @reads("avg_pool2d")
 def _average_pool(call: SeenCall) -> Operation | None:
     a, kernel = call.arguments, call.pair("kernel_size")
-    window = PoolWindow(kernel, call.pair("stride") if a["stride"] else kernel, call.pair("padding"))
+    window = PoolWindow(
+        kernel, call.pair("stride") if a["stride"] else kernel, call.pair("padding")
+    )
     counts = []
     for axis in (0, 1):
         length, padding = call.shapes[0][2 + axis], window.padding[axis]
-        low = torch.arange(call.output.shape[2 + axis], device=call.output.device) * window.stride[axis] - padding
+        low = (
+            torch.arange(call.output.shape[2 + axis], device=call.output.device)
+            * window.stride[axis]
+            - padding
+        )
         high = (low + kernel[axis]).clamp(max=length + padding)
-        counts.append(high - low if a["count_include_pad"] else high.clamp(max=length) - low.clamp(min=0))
+        counts.append(
+            high - low if a["count_include_pad"] else high.clamp(max=length) - low.clamp(min=0)
+        )
     count = counts[0].view(-1, 1) * counts[1]
     if a["divisor_override"]:
         count = torch.full_like(count, a["divisor_override"])

@@ -16,7 +16,7 @@ from cnnwidgets.graph.windows import Shape, Windows
 
 @dataclass(frozen=True, eq=False)
 class Rectifier(Pointwise):
-    """max(x, 0), or a rectifier with a ceiling such as ReLU6; `active` [1, C, H, W] is where it passed."""
+    """max(x, 0), or with a ceiling, as ReLU6; `active` [1, C, H, W] is where it passed."""
 
     active: Tensor
 
@@ -31,9 +31,11 @@ class Rectifier(Pointwise):
 
 
 def _active(output: Tensor, ceiling: float | None = None) -> Rectifier:
-    active = output > 0 if ceiling is None else (output > 0) & (output < ceiling)
-    if active.dim() == 4:
-        active = active.contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if output.dim() == 4 else torch.contiguous_format
+    active = torch.empty(output.shape, dtype=torch.bool, device=output.device, memory_format=layout)
+    torch.gt(output, 0, out=active)
+    if ceiling is not None:
+        active &= output < ceiling
     return Rectifier(active)
 
 
@@ -44,7 +46,7 @@ def _relu(call: SeenCall) -> Operation | None:
 
 @reads("clamp_min")
 def _clamp_min(call: SeenCall) -> Operation | None:
-    return _active(call.output) if call.arguments["min"] == 0 else None
+    return _active(call.output) if _is_zero(call.arguments["min"]) else None
 
 
 @reads("clamp")
@@ -60,7 +62,11 @@ def _hardtanh(call: SeenCall) -> Operation | None:
 
 @reads("threshold")
 def _threshold(call: SeenCall) -> Operation | None:
-    return _active(call.output) if call.arguments["threshold"] == call.arguments["value"] == 0 else None
+    return (
+        _active(call.output)
+        if call.arguments["threshold"] == call.arguments["value"] == 0
+        else None
+    )
 
 
 def _is_zero(bound: object) -> bool:

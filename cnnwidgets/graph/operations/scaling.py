@@ -15,7 +15,7 @@ from cnnwidgets.graph.windows import Shape, Windows
 
 @dataclass(frozen=True, eq=False)
 class ChannelScaling(Pointwise):
-    """A factor a channel, `factors` [1, C, 1, 1]; batch norm's gamma / sqrt(variance + eps), sign kept."""
+    """A factor a channel [1, C, 1, 1]: batch norm's gamma / sqrt(variance + eps), sign kept."""
 
     factors: Tensor
 
@@ -44,7 +44,12 @@ class Scaling(Pointwise):
         return [windows.scaled(self.factor)]
 
 
-@reads("native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit_no_training", "miopen_batch_norm")
+@reads(
+    "native_batch_norm",
+    "cudnn_batch_norm",
+    "_native_batch_norm_legit_no_training",
+    "miopen_batch_norm",
+)
 def _batch_norm(call: SeenCall) -> Operation | None:
     a = call.arguments
     gamma, variance = a["weight"], a["running_var"]

@@ -1,0 +1,114 @@
+"""One forward pass whose activations are handed over one after another, and none is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from cnnwidgets.graph.conditions import plain_modes, random_state_as_found
+from cnnwidgets.graph.operations import Unknown
+from cnnwidgets.graph.records import LOST, Call, Record
+from cnnwidgets.graph.replay import PICTURE, _needed, _outputs, _run
+
+Take = Callable[[str, int, Tensor], None]
+"""`take(layer, first, activation)`: [n, ...] of the pictures `first` to `first + n - 1`."""
+
+
+def visit(record: Record, pictures: Tensor, layers: Sequence[str], take: Take) -> None:
+    """Run N pictures and hand each layer's activation to a function as soon as it is there.
+
+    The network's calls are run one by one, so nothing is hooked or half written while `take` runs:
+    it may do other work in between, or raise to end the pass. Memory is that of a plain pass, for
+    however many layers.
+
+    Parameters
+    ----------
+    record : of any picture of the same height and width; its calls are run.
+    pictures : [N, C, H, W]; they stay as they are.
+    layers : names; a layer that is the same tensor as another is handed over with it.
+    take : gets a batch, or picture after picture if a call may treat a batch in its own way. The
+        activation is written over afterwards: reduce it, or copy it.
+
+    Raises
+    ------
+    ValueError
+        There is no such layer.
+    NotImplementedError
+        A call reads a tensor of which nobody knows what it holds; `reachable` tells before.
+    StaleRecordError
+        The weights changed since the record was made.
+    """
+    names: dict[int, list[str]] = {}
+    for name in layers:
+        names.setdefault(record.value_of(name), []).append(name)
+    record.check_current()
+    needed = _needed(record.calls, {PICTURE}, set(names))
+    lost = next((call.name for call in needed if LOST in call.inputs), None)
+    if lost:
+        raise NotImplementedError(
+            f"the call {lost!r} reads a tensor that was overwritten through a view, so it cannot "
+            "be run alone; ask for layers before it"
+        )
+    apart = any(isinstance(call.operation, Unknown) for call in needed)
+    with plain_modes(pictures.device):
+        for first in range(0, len(pictures), 1 if apart else len(pictures)):
+            part = pictures[first : first + 1] if apart else pictures
+            _run_through(needed, part, names, partial(_shifted, take, first))
+
+
+def reachable(record: Record) -> list[str]:
+    """Give the layers that `visit` can hand over a picture at a time, in execution order."""
+    unknown: set[int] = set()  # values that no run of the calls can give
+    for call in record.calls:
+        if LOST in call.inputs or unknown.intersection(call.inputs):
+            unknown.update(call.outputs)
+    values = {name: record.value_of(name) for name in record.layers}
+    return [
+        name
+        for name, value in values.items()
+        if value not in unknown and record.shapes[value][0] == len(record.picture)
+    ]
+
+
+def _shifted(take: Take, first: int, name: str, activation: Tensor) -> None:
+    take(name, first, activation)
+
+
+def _run_through(
+    needed: Sequence[Call],
+    pictures: Tensor,
+    names: Mapping[int, Sequence[str]],
+    take: Callable[[str, Tensor], None],
+) -> None:
+    last_use = {value: i for i, call in enumerate(needed) for value in call.inputs}
+    values = {PICTURE: pictures}
+    for name in names.get(PICTURE, ()):
+        take(name, pictures)
+    for i, call in enumerate(needed):
+        writes = call.function._schema.is_mutable
+        spent = [
+            v for v in call.inputs if writes and last_use[v] == i and _alone(v, values, pictures)
+        ]
+        if torch.Tag.nondeterministic_seeded in call.function.tags:
+            with random_state_as_found(pictures.device):
+                result = _run(call, values, len(pictures), spent)
+        else:
+            result = _run(call, values, len(pictures), spent)
+        values.update(zip(call.outputs, _outputs(result), strict=True))
+        del result
+        for value in call.outputs:
+            for name in names.get(value, ()):
+                take(name, values[value])
+        for value in {*call.inputs, *call.outputs}:
+            if last_use.get(value, i) <= i:
+                values.pop(value, None)
+
+
+def _alone(value: int, values: Mapping[int, Tensor], pictures: Tensor) -> bool:
+    """Tell whether a value's memory is no other's, so that an in-place call may write it."""
+    place = values[value].untyped_storage().data_ptr()
+    others = [tensor for other, tensor in values.items() if other != value]
+    return all(tensor.untyped_storage().data_ptr() != place for tensor in [pictures, *others])

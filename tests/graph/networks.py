@@ -1,0 +1,167 @@
+"""Small networks with planted difficulties."""
+
+import random
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Stress(nn.Module):
+    """Dilation, groups, depthwise, uneven stride, overlapping ceil and padded pools, joins."""
+
+    picture_shape = (3, 41, 37)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 12, 7, stride=2, padding=3)
+        self.norm = nn.BatchNorm2d(12)
+        self.relu = nn.ReLU(inplace=True)
+        self.ceil_pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.dilated = nn.Conv2d(12, 8, 3, padding=2, dilation=2)
+        self.grouped = nn.Conv2d(8, 12, (3, 1), padding=(1, 0), groups=4)
+        self.depthwise = nn.Conv2d(12, 12, 3, padding=1, groups=12)
+        self.padded_pool = nn.MaxPool2d(3, 1, padding=1)
+        self.uneven = nn.Conv2d(12, 10, (3, 2), stride=(2, 1), padding=(1, 1), bias=False)
+        self.average = nn.AvgPool2d(3, 2, padding=1, count_include_pad=False)
+        self.average_padded = nn.AvgPool2d((2, 3), 1, padding=(1, 1), ceil_mode=True)
+        self.doubled = nn.Identity()
+        self.joined = nn.Identity()
+        self.mixed = nn.Conv2d(20, 6, 1)
+        self.adaptive = nn.AdaptiveAvgPool2d((3, 2))
+        self.drop = nn.Dropout(0.5)
+        self.hidden = nn.Linear(36, 9)
+        self.classes = nn.Linear(9, 5)
+        with torch.no_grad():
+            self.norm.weight.copy_(torch.linspace(-1.5, 1.5, 12))
+            self.norm.running_mean.normal_()
+            self.norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.ceil_pool(self.relu(self.norm(self.stem(x))))
+        y = F.relu(self.dilated(x))
+        z = self.grouped(y)
+        z += x
+        z = self.relu(z)
+        z = self.padded_pool(self.depthwise(z).clamp(min=0) * 0.5)
+        z = self.uneven(z) - 0.25
+        z = torch.relu(z)
+        z = self.doubled(z + z)
+        z = self.average(z) / 1.5
+        z = self.average_padded(z)
+        z = self.joined(torch.cat([z, z * -0.75], 1))
+        z = self.relu(self.mixed(z))
+        z = self.drop(self.adaptive(z).flatten(1))
+        return self.classes(F.relu(self.hidden(z), inplace=True))
+
+
+class Block(nn.Module):
+    """A residual block whose one ReLU is used twice, in place."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.conv2(out)
+        out += x
+        return self.relu(out)
+
+
+class Fire(nn.Module):
+    """A block that ends in a functional concatenation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(4, 2, 1)
+        self.left = nn.Conv2d(2, 3, 1)
+        self.right = nn.Conv2d(2, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.squeeze(x))
+        return torch.cat([F.relu(self.left(x)), torch.relu(self.right(x))], 1)
+
+
+class Residual(nn.Module):
+    """conv - two residual blocks - fire - pool - classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.blocks = nn.Sequential(Block(4), Block(4))
+        self.fire = Fire()
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.fire(self.blocks(F.relu(self.stem(x)))))
+
+
+def small() -> nn.Sequential:
+    """A sequential network with in-place rectifiers and overlapping pools, 3 x 32 x 32 to 5."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 5, stride=2, padding=2),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(8, 6, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2, 2),
+        nn.Flatten(),
+        nn.Linear(54, 7),
+        nn.ReLU(inplace=True),
+        nn.Linear(7, 5),
+    )
+
+
+class Step(nn.Module):
+    """A module that does what it is told: one function between two convolutions."""
+
+    def __init__(self, function: object, channels: int = 4, out: int | None = None) -> None:
+        super().__init__()
+        self.before = nn.Conv2d(3, channels, 3, padding=1)
+        self.function = function
+        self.after = nn.Conv2d(out or channels, 5, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(self.function(self.before(x)))  # type: ignore[operator]
+
+
+def random_network(seed: int) -> nn.Sequential:
+    """Seven random calls on 3 x 23 x 26: windows of any size, stride, padding, dilation, groups."""
+    dice = random.Random(seed)
+    net, x = nn.Sequential(), torch.zeros(1, 3, 23, 26)
+    while len(net) < 7:
+        part = _random_call(dice, x.shape[1])
+        try:
+            y = part(x)
+        except RuntimeError:  # the map has become smaller than the window
+            continue
+        if min(y.shape[2:]) >= 2:
+            net.append(part)
+            x = y
+    return net
+
+
+def _random_call(dice: random.Random, channels: int) -> nn.Module:
+    kind = dice.choice(["conv", "conv", "conv", "relu", "relu", "max", "average"])
+    kernel = dice.randint(1, 4), dice.randint(1, 4)
+    stride = dice.randint(1, 3), dice.randint(1, 3)
+    if kind == "conv":
+        groups = dice.choice([g for g in (1, 1, 2, 3, channels) if channels % g == 0])
+        size = dice.choice([kernel, (5, 6), (7, 7)])
+        steps = dice.choice([stride, (1, 1), (2, 2), (3, 3)])
+        around = dice.randint(0, 3), dice.randint(0, 3)
+        spacing = dice.choice([(1, 1), (1, 1), (2, 1), (2, 3)])
+        out = groups * dice.randint(1, 4)
+        return nn.Conv2d(channels, out, size, steps, around, spacing, groups)
+    around = dice.randint(0, kernel[0] // 2), dice.randint(0, kernel[1] // 2)
+    if kind == "max":
+        spacing = dice.choice([(1, 1), (1, 2)])
+        return nn.MaxPool2d(kernel, stride, around, spacing, ceil_mode=dice.random() < 0.5)
+    if kind == "average":
+        ceil, count = dice.random() < 0.5, dice.random() < 0.5
+        return nn.AvgPool2d(kernel, stride, around, ceil_mode=ceil, count_include_pad=count)
+    return nn.ReLU(inplace=dice.random() < 0.5)
