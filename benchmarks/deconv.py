@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from cnnwidgets import graph
-from cnnwidgets.engines.deconv import preview_dtype, reconstruct
-from cnnwidgets.models import wrap_model
+from cnnwidgets.engines.deconv import reconstruct
+from cnnwidgets.engines.precision import preview_dtype
+from cnnwidgets.graph.windows import Windows
+from cnnwidgets.models import VisionModel, wrap_model
 from cnnwidgets.models.devices import choose_device, set_threads_once
 from cnnwidgets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from cnnwidgets.models.torchvision_import import import_torchvision
@@ -77,13 +79,13 @@ def against_captum(module: nn.Module, record: graph.Record, layer: str, rounds: 
             warnings.simplefilter("ignore")
             return peer.attribute(picture, unit)
 
-    def ours(dtype: torch.dtype = torch.float32) -> graph.Windows:
+    def ours(dtype: torch.dtype = torch.float32) -> Windows:
         return graph.reverse(record, layer, [unit], graph.DECONVNET, dtype=dtype)
 
     wanted = captum().detach()[0]
     result = reconstruct(record, layer, [unit])
     difference = float((result.images[0] - wanted.cpu()).abs().max() / wanted.abs().max())
-    dtype = preview_dtype(record)
+    dtype = preview_dtype(record.picture.device)
     quick = ours(dtype).values.float().flatten()
     correlation = float(torch.corrcoef(torch.stack([quick, ours().values.flatten()]))[0, 1])
     repeats = max(1, min(50, int(0.1 / once(ours, 1))))
@@ -127,6 +129,19 @@ def nine_units(record: graph.Record, layer: str, rounds: int) -> list[str]:
     return [f"{together / apart:.2f}", f"{one_place / one:.2f}"]
 
 
+def recording(model: VisionModel, picture: Tensor, rounds: int) -> list[str]:
+    """Time a record against a bare forward pass of the same module."""
+
+    @torch.no_grad()
+    def bare() -> None:
+        model.module(picture)
+
+    a, b = interleaved(lambda: graph.record(model, picture), bare, rounds=rounds)
+    size = f"{graph.record(model, picture).nbytes / 1e6:.1f}"
+    asked = f"<= {RECORDING[model.name]}"
+    return [f"{1000 * a:.1f}", f"{1000 * b:.1f}", f"{a / b:.2f}", asked, size]
+
+
 def network(name: str, device: torch.device) -> tuple[nn.Module, Tensor]:
     """Give a torchvision network with random weights and a picture of noise."""
     torch.manual_seed(0)
@@ -150,7 +165,7 @@ def main() -> None:
     set_threads_once()
     device = choose_device(options.device)
     print(
-        f"{platform.processor() or platform.machine()}, {device}, {torch.get_num_threads()} threads, "
+        f"{platform.machine()}, {device}, {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}, captum {version('captum')}, medians of {options.rounds} rounds"
     )
     walks, records, nine = [], [], []
@@ -164,15 +179,7 @@ def main() -> None:
             row = against_captum(module, record, layer, options.rounds)
             asked = [f">= {least}", f">= {least_preview}" if least_preview else ""]
             walks.append([name, *row[:4], asked[0], *row[4:7], asked[1], row[7]])
-        recorded, bare = interleaved(
-            lambda: graph.record(model, picture),
-            lambda: _bare(module, picture),
-            rounds=options.rounds,
-        )
-        size = f"{graph.record(model, picture).nbytes / 1e6:.1f}"
-        ratio = f"{recorded / bare:.2f}"
-        milliseconds = [f"{1000 * recorded:.1f}", f"{1000 * bare:.1f}"]
-        records.append([name, *milliseconds, ratio, f"<= {RECORDING[name]}", size])
+        records.append([name, *recording(model, picture, options.rounds)])
         if name == "vgg16":
             nine.append([name, NINE, *nine_units(record, NINE, options.rounds)])
     head = "network|layer (window)|captum ms|ours ms|ratio|asked|difference"
@@ -181,11 +188,6 @@ def main() -> None:
     if nine:
         head = "network|layer|own places / nine walks (<= 1)|one place / one walk (<= 6)"
         table("Nine units", head.split("|"), nine)
-
-
-@torch.no_grad()
-def _bare(module: nn.Module, picture: Tensor) -> None:
-    module(picture)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any, ClassVar
 
 import torch
@@ -51,7 +52,7 @@ class Reconstruction(Result):
     responses: Tensor
 
     def crop(self, k: int = 0) -> Tensor:
-        """Give reconstruction k [C, h, w] within its unit's field; zero where that leaves the picture."""
+        """Give reconstruction k [C, h, w] within its field; zero where that leaves the picture."""
         top, left, bottom, right = self.boxes[k].tolist()
         image = self.images[k]
         crop = image.new_zeros(image.shape[0], bottom - top, right - left)
@@ -68,10 +69,11 @@ class Reconstruction(Result):
         return Rule(*value) if name == "rule" else super()._restored(name, value)
 
 
+@torch.inference_mode(False)  # a caller's would stick to the result
 def reconstruct(
     record: Record, layer: str, units: Sequence[Unit], *, rule: str | Rule = "deconvnet"
 ) -> Reconstruction:
-    """Carry units of a layer back to the picture by the deconvnet, the gradient, or guided backprop.
+    """Carry units of a layer back to the picture by deconvnet, gradient, or guided backprop.
 
     Every unit starts with 1 and walks alone: only saliency adds over units, so seeds are never
     summed. All rules are positively homogeneous, so Zeiler and Fergus' seed (the unit's activation)
@@ -121,16 +123,18 @@ def reconstruct(
 def _placed(record: Record, layer: str, unit: Unit) -> tuple[int, ...]:
     """Check a unit and give it a position."""
     shape = record.layer(layer).shape
-    numbers = (int(unit),) if not isinstance(unit, Sequence) else tuple(map(int, unit))
-    check_unit(record, layer, numbers[0])
+    numbers = tuple(map(index, unit)) if isinstance(unit, Sequence) else (index(unit),)
     if len(shape) not in (1, 3) or len(numbers) not in (1, len(shape)):
         wanted = "(channel, row, column) or a channel" if len(shape) == 3 else "an index"
         raise ValueError(f"a unit of {layer!r} is {wanted}, got {unit!r}")
+    check_unit(record, layer, numbers[0])
     if len(numbers) == 1 and len(shape) == 3:
         return (numbers[0], *strongest_position(record, layer, numbers[0]))
     for name, number, count in zip(("row", "column"), numbers[1:], shape[1:], strict=False):
         if not 0 <= number < count:
-            raise ValueError(f"{layer} has {count} {name}s, 0 to {count - 1}; {name} {number} was asked")
+            raise ValueError(
+                f"{layer} has {count} {name}s, 0 to {count - 1}; {name} {number} was asked"
+            )
     return numbers
 
 

@@ -48,7 +48,10 @@ class BestClasses(Result):
     classes : int [k], their indices; `count` : how many classes there are.
     """
 
-    axes: ClassVar[Mapping[str, tuple[str, ...]]] = {"probabilities": ("rank",), "classes": ("rank",)}
+    axes: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "probabilities": ("rank",),
+        "classes": ("rank",),
+    }
     labels: tuple[str, ...]
     probabilities: Tensor
     classes: Tensor
@@ -58,6 +61,7 @@ class BestClasses(Result):
         return {"label": self.labels}
 
 
+@torch.inference_mode(False)  # a caller's would stick to the result
 def layer_response(record: Record, layer: str) -> LayerResponse:
     """Give each unit's peak in this picture, and the units in order of it.
 
@@ -67,7 +71,11 @@ def layer_response(record: Record, layer: str) -> LayerResponse:
         There is no such layer.
     """
     activation = record.activation(layer)[0]
-    peaks, places = activation.flatten(1).max(1) if activation.dim() > 1 else (activation, torch.zeros_like(activation))
+    peaks, places = (
+        activation.flatten(1).max(1)
+        if activation.dim() > 1
+        else (activation, torch.zeros_like(activation))
+    )
     width = activation.shape[-1] if activation.dim() == 3 else 1
     places = places.long()
     positions = torch.stack([torch.div(places, width, rounding_mode="floor"), places % width], 1)
@@ -87,7 +95,10 @@ def strongest_position(record: Record, layer: str, unit: int) -> tuple[int, int]
     return row, column
 
 
-def best_classes(record: Record, labels: Sequence[str] | None = None, count: int = 5) -> BestClasses:
+@torch.inference_mode(False)
+def best_classes(
+    record: Record, labels: Sequence[str] | None = None, count: int = 5
+) -> BestClasses:
     """Give the most probable classes of a network that answers with one score a class.
 
     Raises
@@ -98,10 +109,14 @@ def best_classes(record: Record, labels: Sequence[str] | None = None, count: int
     output = record.output
     if output is None or output.dim() != 2:
         got = "no single tensor" if output is None else f"a tensor {list(output.shape)}"
-        raise ValueError(f"best classes need a network that answers with one score a class, got {got}")
+        raise ValueError(
+            f"best classes need a network that answers with one score a class, got {got}"
+        )
     classes = output.shape[1]
     if labels is not None and len(labels) != classes:
-        raise ValueError(f"labels must name the {classes} classes of {record.model_name}, got {len(labels)}")
+        raise ValueError(
+            f"labels must name the {classes} classes of {record.model_name}, got {len(labels)}"
+        )
     probabilities, best = output[0].double().softmax(0).topk(min(count, classes))
     names = tuple(labels[i] if labels is not None else f"class {i}" for i in best.tolist())
     return BestClasses(

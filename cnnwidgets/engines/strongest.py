@@ -1,0 +1,146 @@
+"""The k strongest entries of each of many rows, collected from a stream; the same however split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnnwidgets.graph import Layer, reachable, record, visit
+
+
+class Strongest:
+    """The k largest values of each row, with the picture that each came from and its place there.
+
+    Of equal values the one of the earlier picture is stronger. NaN never counts.
+
+    Parameters
+    ----------
+    rows, k : how many rows, and entries of each.
+    device : where they lie.
+
+    Attributes
+    ----------
+    values : float32 [rows, k], strongest first; -infinity where there is none yet.
+    numbers : int32 [rows, k], of the pictures; -1 where there is none.
+    places : int32 [rows, k].
+    """
+
+    def __init__(self, rows: int, k: int, device: torch.device) -> None:
+        self.values = torch.full((rows, k), -torch.inf, device=device)
+        self.numbers = torch.full((rows, k), -1, dtype=torch.int32, device=device)
+        self.places = torch.zeros((rows, k), dtype=torch.int32, device=device)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def weakest(self) -> Tensor:
+        """The values [rows] above which a later picture comes among the strongest."""
+        return self.values[:, -1]
+
+    def add(self, values: Tensor, numbers: Sequence[int], places: Tensor) -> None:
+        """Take in values and places [n, rows] of n pictures, whose numbers are above all before."""
+        new = torch.tensor(numbers, dtype=torch.int32, device=self.values.device)
+        rows = (values > self.weakest).any(0).nonzero()[:, 0]
+        self._keep_best(
+            rows,
+            torch.cat([self.values[rows], values[:, rows].T], 1),
+            torch.cat([self.numbers[rows], new.expand(len(rows), -1)], 1),
+            torch.cat([self.places[rows], places[:, rows].T], 1),
+        )
+
+    def merge(self, other: Strongest) -> None:
+        """Take in what another has collected on other pictures of the same numbering."""
+        device = self.values.device
+        numbers = torch.cat([self.numbers, other.numbers.to(device)], 1)
+        by_number = numbers.argsort(dim=1, stable=True)
+        self._keep_best(
+            torch.arange(len(self), device=device),
+            torch.cat([self.values, other.values.to(device)], 1).gather(1, by_number),
+            numbers.gather(1, by_number),
+            torch.cat([self.places, other.places.to(device)], 1).gather(1, by_number),
+        )
+
+    def _keep_best(self, rows: Tensor, values: Tensor, numbers: Tensor, places: Tensor) -> None:
+        """Keep the k best of [n, m] candidates for each of n rows; the columns are in order."""
+        undefined = values.isnan()
+        values, numbers = (
+            values.masked_fill(undefined, -torch.inf),
+            numbers.masked_fill(undefined, -1),
+        )
+        order = values.argsort(dim=1, descending=True, stable=True)[:, : self.values.shape[1]]
+        self.values[rows] = values.gather(1, order)
+        self.numbers[rows] = numbers.gather(1, order)
+        self.places[rows] = places.gather(1, order)
+
+
+class LayerPeaks:
+    """The strongest pictures of all units of several layers, and the pass that finds them.
+
+    Parameters
+    ----------
+    picture : [1, C, H, W]; all others have its height and width.
+    layers : names; None takes all that can be read a picture at a time.
+
+    Attributes
+    ----------
+    starts, units : a layer's first row, and how many it has, by its name. Layers that are one
+        tensor share their rows.
+    widths : int [rows], the length of a row of the unit's map, 1 without one.
+    """
+
+    def __init__(self, model: Any, picture: Tensor, layers: Sequence[str] | None, k: int) -> None:
+        self.record = record(model, picture)
+        self.starts: dict[str, int] = {}
+        self.units: dict[str, int] = {}
+        self.read: list[str] = []  # of layers that are one tensor, the first
+        first_rows: dict[int, int] = {}
+        widths: list[int] = []
+        for name in reachable(self.record) if layers is None else dict.fromkeys(layers):
+            layer, value = self._checked(name), self.record.value_of(name)
+            if value not in first_rows:
+                first_rows[value] = len(widths)
+                widths += [layer.shape[-1] if layer.spatial else 1] * layer.units
+                self.read.append(name)
+            self.starts[name], self.units[name] = first_rows[value], layer.units
+        self.widths = torch.tensor(widths, dtype=torch.int32)  # row lengths of the units' maps
+        self.strongest = Strongest(len(widths), k, picture.device)
+
+    def take_in(
+        self, pictures: Tensor, numbers: Sequence[int], between: Callable[[], None]
+    ) -> None:
+        """Take in pictures whose numbers are above all before."""
+        best = self.strongest
+        weakest = best.weakest
+        peaks = best.values.new_full((len(pictures), len(best)), -torch.inf)
+        places = best.places.new_zeros(peaks.shape)
+
+        def take(name: str, first: int, activation: Tensor) -> None:
+            part = slice(first, first + len(activation))
+            rows = slice(self.starts[name], self.starts[name] + self.units[name])
+            maps = activation.reshape(*activation.shape[:2], -1).float()
+            peaks[part, rows] = found = maps.amax(2)
+            # Where a peak stands is looked for in those few maps only that come among the best.
+            which, units = (found > weakest[rows]).nonzero(as_tuple=True)
+            if maps.shape[2] > 1 and len(which):
+                places[part, rows][which, units] = maps[which, units].argmax(1).to(places.dtype)
+            between()
+
+        visit(self.record, pictures.to(peaks.device), self.read, take)
+        self.record.check_current()
+        best.add(peaks, numbers, places)
+
+    def merge(self, other: LayerPeaks) -> None:
+        """Take in what another has."""
+        if (other.starts, other.record.fingerprint) != (self.starts, self.record.fingerprint):
+            raise ValueError("only accumulators of one network and its weights can be merged")
+        self.strongest.merge(other.strongest)
+
+    def _checked(self, name: str) -> Layer:
+        layer = self.record.layer(name)
+        if self.record.shapes[self.record.value_of(name)][0] != len(self.record.picture):
+            raise ValueError(f"layer {name!r} mixes pictures in one axis, so it has no top images")
+        return layer
