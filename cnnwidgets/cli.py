@@ -1,0 +1,109 @@
+"""The command ``cnnwidgets``."""
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from cnnwidgets.models.network import Network
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : words after the command's name; None takes those of this process.
+
+    Returns
+    -------
+    int
+        0, or 1 where something asked for was not had.
+    """
+    asked = _parser().parse_args(arguments)
+    run = {"list": _list, "get": _get, "where": _where}[asked.action]
+    try:
+        return run(asked)
+    except KeyboardInterrupt:
+        _say("stopped; nothing is left half done", to=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cnnwidgets", description="Look into networks.")
+    commands = parser.add_subparsers(metavar="command", required=True)
+    weights = commands.add_parser("weights", help="the weights of networks")
+    actions = weights.add_subparsers(dest="action", metavar="action", required=True)
+    actions.add_parser("list", help="which networks there are, and whose weights are here")
+    get = actions.add_parser("get", help="fetch weights, with the classifier where it can be had")
+    get.add_argument("names", nargs="+", metavar="NAME", help="as for load_model")
+    actions.add_parser("where", help="the folder that fetched weights are kept in")
+    return parser
+
+
+def _where(_: argparse.Namespace) -> int:
+    from cnnwidgets import cache
+
+    _say(str(cache.folder() / "weights"))
+    return 0
+
+
+def _list(_: argparse.Namespace) -> int:
+    from cnnwidgets.models import catalogue, torchvision_nets
+
+    others = [name for name in torchvision_nets.names() if name not in catalogue.TITLES]
+    elsewhere = []
+    for name in [*catalogue.TITLES, *others]:
+        network = catalogue.find_network(name)
+        state = _state(network)
+        if state:
+            _say(f"{name:20} {state}")
+        elif name in catalogue.TITLES:
+            _say(f"{name:20} to be fetched: {' or '.join(s.title for s in network.sources)}")
+        else:
+            elsewhere.append(name)
+    _say("\nto be fetched from torchvision's server:")
+    _say(textwrap.fill(" ".join(elsewhere), 100, initial_indent="  ", subsequent_indent="  "))
+    _say("\nand timm/NAME, with the extra timm")
+    return 0
+
+
+def _state(network: "Network") -> str:
+    """Say what of a network is here; nothing where all must be fetched."""
+    from cnnwidgets.models import stored_weights
+
+    path = stored_weights.in_cache(network)
+    if path is not None:
+        part = "" if stored_weights.is_whole(network, path) else ", without its classifier"
+        return f"in the cache: {path.name}, {path.stat().st_size / 1e6:.1f} MB{part}"
+    if network.embedded:
+        part = "" if network.embedded == "whole" else ", without its classifier"
+        return f"comes with cnnwidgets{part}"
+    return ""
+
+
+def _get(asked: argparse.Namespace) -> int:
+    return max([_get_one(name) for name in asked.names])
+
+
+def _get_one(name: str) -> int:
+    from cnnwidgets.models import catalogue, load_model, stored_weights
+
+    try:
+        if name.startswith(catalogue.TIMM):
+            load_model(name, device="cpu")
+            return 0
+        network = catalogue.find_network(name)
+        if network.embedded != "whole":
+            stored_weights.fetch(network)
+    except (OSError, ValueError, ImportError) as error:
+        _say(f"cnnwidgets: {error}", to=sys.stderr)
+        return 1
+    _say(f"{name:20} {_state(network)}")
+    return 0
+
+
+def _say(text: str, to: TextIO | None = None) -> None:
+    (to or sys.stdout).write(text + "\n")
