@@ -1,8 +1,9 @@
 """Whoever asks the scheduler, for tests."""
 
+import asyncio
 import threading
 
-from cnnwidgets.widgets.scheduler import Slot
+from cnnwidgets.widgets.scheduler import Lane, Slot
 
 PATIENCE = 20
 """Seconds after which a test gives up; nothing here takes more than one or two."""
@@ -63,3 +64,29 @@ class Gate:
 def says(answer):
     """A job with this answer."""
     return lambda progress, preview: answer
+
+
+def on_a_loop(scenario):
+    """Run a coroutine function as a kernel would: owners made inside are told on its loop."""
+
+    async def closing():
+        lane = Lane()
+        try:
+            await asyncio.wait_for(scenario(lane), PATIENCE)
+        finally:
+            lane.close()
+
+    asyncio.run(closing())
+
+
+def answered(lane):
+    """Wait until the worker has done what was asked before; the loop stays blocked meanwhile."""
+    mark = threading.Event()
+    Slot(lane, print, print, rest=0).submit(lambda progress, preview: mark.set())
+    assert mark.wait(PATIENCE)
+
+
+async def told(owner, *what):
+    """Leave the loop free until the owner has been told this."""
+    while what not in owner.told:
+        await asyncio.sleep(0.001)

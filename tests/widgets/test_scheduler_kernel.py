@@ -19,25 +19,20 @@ label, bar, status = ipywidgets.Label(), ipywidgets.Label(), ipywidgets.Label()
 
 def note(*what):
     told.append((threading.current_thread() is threading.main_thread(), *what))
-
 def show(answer, preview):
     note(answer)
     label.value = str(answer)
     status.value = "ready"
-
 def waiting():
     note("waiting")
     status.value = "waiting"
-
 def moved(change):
     value = change["new"]
     calls.append((value, threading.current_thread().name))
     slot.submit(lambda progress, preview: value)
-
 def built(answer, preview):
     note(answer)
     bar.value = str(answer)
-
 def build(n, step):
     def job(progress, preview):
         steps.clear()
@@ -47,7 +42,6 @@ def build(n, step):
             progress(i, n)
         return "built"
     long.submit(job)
-
 slot = Slot(lane, show, lambda error: note(repr(error)), None, waiting, rest=0)
 fail, report = lambda error: built(repr(error), 0), lambda done, total: note("progress")
 long = Slot(lane, built, fail, report, long=True)
@@ -233,7 +227,7 @@ def test_interrupt_ends_the_cell_and_not_the_long_work(browser):
 
 def test_interrupt_of_a_cell_that_waits_stops_its_question_only(browser):
     browser.run("build(200, .01)")
-    cell = browser.client.execute("""
+    cell = browser.start("""
 def forever(progress, preview):
     while other._bell is None: time.sleep(.001)
     bar.value = 'runs, and the cell waits'

@@ -10,32 +10,7 @@ from itertools import pairwise
 import pytest
 
 from cnnwidgets.widgets.scheduler import Lane, Slot
-from tests.widgets.owner import PATIENCE, Gate, Owner, says
-
-
-def on_a_loop(scenario):
-    """Run a coroutine function as a kernel would: owners made inside are told on its loop."""
-
-    async def closing():
-        lane = Lane()
-        try:
-            await asyncio.wait_for(scenario(lane), PATIENCE)
-        finally:
-            lane.close()
-
-    asyncio.run(closing())
-
-
-def answered(lane):
-    """Wait until the worker has done what was asked before; the loop stays blocked meanwhile."""
-    mark = threading.Event()
-    Slot(lane, print, print, rest=0).submit(lambda progress, preview: mark.set())
-    assert mark.wait(PATIENCE)
-
-
-async def told(owner, *what):
-    while what not in owner.told:
-        await asyncio.sleep(0.001)
+from tests.widgets.owner import PATIENCE, Gate, Owner, answered, on_a_loop, says, told
 
 
 def test_an_owner_that_cannot_show_is_told_so(lane, caplog):

@@ -59,9 +59,7 @@ class Lane:
         self._quick: OrderedDict[Slot, None] = OrderedDict()
         self._long: OrderedDict[Slot, None] = OrderedDict()
         self._resting: dict[Slot, Ask] = {}  # previewed, to be answered exactly at rest
-        self._untaken: dict[
-            Slot, float
-        ] = {}  # answers on the loop, and when that means a cell runs
+        self._untaken: dict[Slot, float] = {}  # when an answer still on the loop means a cell runs
         self._previews = True
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -118,10 +116,8 @@ class Lane:
             self._thread = thread
             atexit.register(self.close)
         except RuntimeError as error:
-            logging.getLogger(__name__).warning(
-                "No thread can be started (%s), so pictures are computed in the kernel's own.",
-                error,
-            )
+            said = "No thread can be started (%s), so pictures are computed in the kernel's own."
+            logging.getLogger(__name__).warning(said, error)
             self.inline, self._previews, self._ident = True, False, None  # nobody wakes it at rest
         finally:
             self._starting.release()
@@ -151,19 +147,18 @@ class Lane:
         """Run each waiting interactive slot once, and only once: then long work goes on."""
         with contextlib.suppress(queue.Empty):
             while slot := self._inbox.get(patience != 0, patience):
-                (self._long if slot.long else self._quick)[slot] = (
-                    None  # a waiting one keeps its place
-                )
+                waiting = self._long if slot.long else self._quick
+                waiting[slot] = None  # one that waits already keeps its place
                 patience = 0
         now = self.clock()
-        self._quick.update(
-            {slot: None for slot, ask in self._resting.items() if ask.rests_at <= now}
-        )
+        rested = [slot for slot, ask in self._resting.items() if ask.rests_at <= now]
+        self._quick.update(dict.fromkeys(rested))
         while self._quick:
             self._run(self._quick.popitem(last=False)[0])
 
     def _run(self, slot: "Slot") -> None:
-        ask, job = slot.newest, slot.newest.job
+        ask = slot.newest
+        job = ask.job
         preview = self._previews and self.clock() < ask.rests_at
         if preview and job and self._resting.get(slot) is ask:
             return  # previewed already
