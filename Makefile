@@ -27,7 +27,7 @@ QUIET := --LabApp.news_url=None \
   --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
   --LabApp.extension_manager=readonly
 
-.PHONY: lab test test-slow bench lint format wheel constraints clean always
+.PHONY: lab test test-slow bench weights lint format wheel constraints clean always
 .DELETE_ON_ERROR:
 
 lab: $(VENV)/installed
@@ -41,6 +41,10 @@ test-slow: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(RUN) -m benchmarks.browser $(ARGS)
+
+# What the tests of real weights need, into the user's cache; the only thing that is fetched.
+weights: $(VENV)/installed
+	$(RUN) -m cnnwidgets weights get vgg16 efficientnet_lite0
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

@@ -44,7 +44,7 @@ def compare(model: VisionModel, pictures: Tensor) -> None:
 
 
 def measure(model: VisionModel, images: ImageSet, batch: int) -> tuple[list[float], list[float]]:
-    """Give the index's seconds a picture: bare, ours, the longest step; and both in processor time."""
+    """Give medians of the bare and our seconds a picture and of the longest step, and totals."""
     found = TopImagesAccumulator(model)
     times: list[tuple[float, ...]] = []
     with torch.no_grad():

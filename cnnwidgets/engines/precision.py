@@ -24,7 +24,7 @@ def preview_dtype(device: torch.device) -> torch.dtype:
 
 @cache
 def _probed(kind: str, index: int | None) -> torch.dtype:
-    device = torch.device(kind, index)
+    device = torch.device(kind) if index is None else torch.device(kind, index)
     if kind not in ("cpu", "cuda"):
         return torch.float32
     seconds = {dtype: _seconds(device, dtype) for dtype in (torch.float32, torch.bfloat16)}

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnwidgets.graph import Layer, reachable, record, visit
+from cnnwidgets.graph import Layer, reachable, record, rectified, visit
 
 
 class Strongest:
@@ -96,7 +96,7 @@ class LayerPeaks:
         self.record = record(model, picture)
         self.starts: dict[str, int] = {}
         self.units: dict[str, int] = {}
-        self.read: list[str] = []  # of layers that are one tensor, the first
+        distinct: list[str] = []  # of layers that are one tensor, the first
         first_rows: dict[int, int] = {}
         widths: list[int] = []
         for name in reachable(self.record) if layers is None else dict.fromkeys(layers):
@@ -104,8 +104,11 @@ class LayerPeaks:
             if value not in first_rows:
                 first_rows[value] = len(widths)
                 widths += [layer.shape[-1] if layer.spatial else 1] * layer.units
-                self.read.append(name)
+                distinct.append(name)
             self.starts[name], self.units[name] = first_rows[value], layer.units
+        read_from = rectified(self.record, distinct)
+        self._read = [name for name in distinct if name not in read_from]
+        self._rectified = {read: name for name, read in read_from.items()}
         self.widths = torch.tensor(widths, dtype=torch.int32)  # row lengths of the units' maps
         self.strongest = Strongest(len(widths), k, picture.device)
 
@@ -119,17 +122,20 @@ class LayerPeaks:
         places = best.places.new_zeros(peaks.shape)
 
         def take(name: str, first: int, activation: Tensor) -> None:
-            part = slice(first, first + len(activation))
-            rows = slice(self.starts[name], self.starts[name] + self.units[name])
+            part, rows = slice(first, first + len(activation)), self._rows_of(name)
             maps = activation.reshape(*activation.shape[:2], -1).float()
             peaks[part, rows] = found = maps.amax(2)
             # Where a peak stands is looked for in those few maps only that come among the best.
             which, units = (found > weakest[rows]).nonzero(as_tuple=True)
             if maps.shape[2] > 1 and len(which):
                 places[part, rows][which, units] = maps[which, units].argmax(1).to(places.dtype)
+            if name in self._rectified:  # its own peaks follow: half of all layers are rectifiers
+                passed = self._rows_of(self._rectified[name])
+                peaks[part, passed] = found.clamp_min(0)
+                places[part, passed] = places[part, rows] * (found > 0)
             between()
 
-        visit(self.record, pictures.to(peaks.device), self.read, take)
+        visit(self.record, pictures.to(peaks.device), self._read, take)
         self.record.check_current()
         best.add(peaks, numbers, places)
 
@@ -138,6 +144,9 @@ class LayerPeaks:
         if (other.starts, other.record.fingerprint) != (self.starts, self.record.fingerprint):
             raise ValueError("only accumulators of one network and its weights can be merged")
         self.strongest.merge(other.strongest)
+
+    def _rows_of(self, name: str) -> slice:
+        return slice(self.starts[name], self.starts[name] + self.units[name])
 
     def _checked(self, name: str) -> Layer:
         layer = self.record.layer(name)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NINE = 9
 """Pictures that are kept of each unit, as in the deconvnet paper."""
 
-_VALUES_AT_ONCE = 2**21  # of the largest layer: so a step takes some 20 ms on two cores
+_VALUES_AT_ONCE = 2**22  # of the largest layer: so a step takes some 20 ms on two cores
 _MOST_AT_ONCE = {"cpu": 8}
 _MOST_ON_ACCELERATORS = 64
 

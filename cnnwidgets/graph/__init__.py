@@ -9,7 +9,7 @@ from cnnwidgets.graph.replay import run_from
 from cnnwidgets.graph.reversal import reverse
 from cnnwidgets.graph.rules import DECONVNET, GUIDED, RULES, SALIENCY, Rule, named_rule
 from cnnwidgets.graph.twin import ReadOut, Twin
-from cnnwidgets.graph.visit import reachable, visit
+from cnnwidgets.graph.visit import reachable, rectified, visit
 
 __all__ = [
     "DECONVNET",
@@ -28,6 +28,7 @@ __all__ = [
     "named_rule",
     "reachable",
     "record",
+    "rectified",
     "reverse",
     "run_from",
     "visit",

@@ -121,9 +121,10 @@ class Record:
         """What the network is called."""
         return self.twin.name
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """16 hex digits that tell the network's weights from all others."""
+        self.check_current()
         return self.twin.fingerprint()
 
     def is_current(self) -> bool:

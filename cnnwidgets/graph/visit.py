@@ -73,6 +73,17 @@ def reachable(record: Record) -> list[str]:
     ]
 
 
+def rectified(record: Record, layers: Sequence[str]) -> dict[str, str]:
+    """Give the layers that are max(x, 0) of another of them, with its name."""
+    names = {record.value_of(name): name for name in reversed(layers)}
+    found = {}
+    for value, name in names.items():
+        call = record.calls[record.makers[value]] if record.makers[value] >= 0 else None
+        if call and call.function.overloadpacket.__name__ in ("relu", "relu_"):
+            found[name] = names.get(call.inputs[0], "")
+    return {name: read for name, read in found.items() if read and read not in found}
+
+
 def _shifted(take: Take, first: int, name: str, activation: Tensor) -> None:
     take(name, first, activation)
 

@@ -96,10 +96,8 @@ const render = ({ model, el }) => {
   };
 
   const draw = () => {
-    const { waiting, late } = around.look();
+    const waiting = around.look();
     el.dataset.drawn = ++drawn;
-    // Most answers come before anyone could read that they are being drawn.
-    if (model.get("state") === "busy" && !late && !waiting) return drawPanel();
     const told = ["state", "headline", "text"].map((name) => model.get(name));
     const [state, first, text] = waiting ? WAITING : told;
     const total = waiting ? 0 : model.get("total");

@@ -2,7 +2,7 @@
 // kernel that is busy with a cell, keys that hold everywhere, names for controls.
 
 const ROOT = ".cw:not(.cw-view)";
-const PATIENCE = 150; // ms without a new drawing before pictures count as stale
+const PATIENCE = 20; // ms from "busy", which is told when an answer is late, to faded pictures
 const BUSY = 400; // ms without an answer before a busy kernel counts as running a cell
 const HANDS = ["input", "change", "keydown", "pointerdown"];
 const PAGE = { PageUp: "ArrowRight", PageDown: "ArrowLeft" };
@@ -61,23 +61,18 @@ const watchKernel = (model, changed, signal) => {
   };
 };
 
-// Found late and again, since notebooks move what they show. `look` keeps the explorer told.
+// Found late and again, since notebooks move what they show. `look` keeps the explorer told, and
+// tells whether a cell holds it up.
 const surround = (model, el, changed, signal) => {
   const kernel = watchKernel(model, changed, signal);
   let root = null;
   let patience = 0;
-  let late = false;
   let before = "";
-  const beLate = () => {
-    late = model.get("state") === "busy";
-    if (late && root) root.dataset.stale = "";
-    changed();
-  };
+  const fade = () => root && model.get("state") === "busy" && (root.dataset.stale = "");
   const drawn = () => {
     clearTimeout(patience);
-    late = false;
     if (root) delete root.dataset.stale;
-    if (model.get("state") === "busy") patience = setTimeout(beLate, PATIENCE);
+    if (model.get("state") === "busy") patience = setTimeout(fade, PATIENCE);
   };
   const keys = (event) => {
     const ours = turnPage(event) || pressStop(model, event);
@@ -103,7 +98,7 @@ const surround = (model, el, changed, signal) => {
       before = state;
     }
     if (root) root.dataset.state = kernel.waiting() ? "waiting" : state;
-    return { waiting: kernel.waiting(), late };
+    return kernel.waiting();
   };
   return { look };
 };

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -11,12 +13,15 @@ import traitlets as t
 
 from cnnwidgets.views import StatusLine
 from cnnwidgets.views.layout import PROJECTOR, close_tree, explorer_root
-from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped, process_lane
+from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped, kernel_loop, process_lane
 
 STOP = {"name": "stop", "label": "Stop"}
 GO_ON = {"name": "go on", "label": "Go on"}
 DETAILS = {"name": "details", "label": "Details"}
 EXPORTS = [{"name": "png", "label": "PNG"}, {"name": "code", "label": "Code"}]
+
+LATE = 0.15
+"""Seconds after which an answer that is not there yet is told to be on its way."""
 
 Job = Callable[[Callable[[int, int], None], bool], Any]
 
@@ -48,6 +53,7 @@ class Explorer(ipywidgets.VBox):
         )
         self._asked: Any = None
         self._shown: Any = None
+        self._drawn_at, self._looks_back = -math.inf, False
         self._trace = ""
 
     def wait(self, timeout: float | None = None) -> None:
@@ -115,13 +121,23 @@ class Explorer(ipywidgets.VBox):
     def _ask(self, question: Any) -> None:
         self._asked = question
         self.set_trait("busy", True)
-        self._status.show(
-            state="busy", headline="Drawing", text=self._doing(question), buttons=[STOP]
-        )
         self._slot.submit(self._job(question))
+        if self.busy and not self._looks_back and (loop := kernel_loop()):
+            self._looks_back = True
+            loop.call_soon_threadsafe(loop.call_later, LATE, self._say_busy_if_late)
+
+    def _say_busy_if_late(self) -> None:
+        """Say that something is being drawn, once nothing was for a while: most is quick."""
+        self._looks_back = self.busy
+        if not self.busy or (loop := kernel_loop()) is None:
+            return
+        if time.monotonic() - self._drawn_at >= LATE and self._asked is not None:
+            text = self._doing(self._asked)
+            self._status.show(state="busy", headline="Drawing", text=text, buttons=[STOP])
+        loop.call_later(LATE, self._say_busy_if_late)
 
     def _show(self, answer: Any, preview: bool) -> None:
-        self._shown = answer
+        self._shown, self._drawn_at = answer, time.monotonic()
         self._draw(answer, preview)
         self.set_trait("error", "")
         if not preview:

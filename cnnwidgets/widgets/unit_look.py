@@ -113,6 +113,16 @@ class UnitLook:
         return {side: pixels for side, pixels in beyond.items() if pixels > 0}
 
 
+@dataclass
+class _Recorded:
+    """A picture that was run once, and what was asked of it: of the last layer only."""
+
+    shown: NDArray[np.uint8]
+    record: Record
+    classes: BestClasses | None
+    response: LayerResponse | None = None
+
+
 class UnitLooks:
     """Answers questions about one network and one set of pictures; keeps the last few records.
 
@@ -121,9 +131,7 @@ class UnitLooks:
 
     def __init__(self, model: VisionModel, images: ImageSet) -> None:
         self.model, self.images = model, images
-        self._kept: OrderedDict[int, tuple[NDArray[np.uint8], Record, dict[str, LayerResponse]]] = (
-            OrderedDict()
-        )
+        self._kept: OrderedDict[int, _Recorded] = OrderedDict()
 
     def answer(
         self, question: Question, scales: Scales | None, progress: Callable[[int, int], None]
@@ -141,11 +149,11 @@ class UnitLooks:
             The picture cannot be read, or the layer cannot be walked back from.
         """
         started = time.perf_counter()
-        shown, recorded, responses = self._recorded(question.picture)
+        kept = self._recorded(question.picture)
+        recorded, shown = kept.record, kept.shown
         progress(1, 3)
-        if question.layer not in responses:
-            responses.clear()
-            responses[question.layer] = layer_response(recorded, question.layer)
+        if kept.response is None or kept.response.layer != question.layer:
+            kept.response = layer_response(recorded, question.layer)
         progress(2, 3)
         unit = (question.unit, *(question.position or ()))
         made = reconstruct(recorded, question.layer, [unit], rule=question.rule)
@@ -161,17 +169,19 @@ class UnitLooks:
             tones=tones,
             seen=seen,
             activation=mapped,
-            response=responses[question.layer],
-            classes=best_classes(recorded, self.model.labels) if self.model.has_head else None,
+            response=kept.response,
+            classes=kept.classes,
             scales=used,
             seconds=time.perf_counter() - started,
         )
 
-    def _recorded(self, picture: int) -> tuple[NDArray[np.uint8], Record, dict[str, LayerResponse]]:
+    def _recorded(self, picture: int) -> _Recorded:
         kept = self._kept.pop(picture, None)
-        if kept is None or not kept[1].is_current():
+        if kept is None or not kept.record.is_current():
             shown = self.model.crop([self.images.images[picture]])[0]
-            kept = (_as_rgb(shown), record(self.model, self.model.preprocess([shown])), {})
+            made = record(self.model, self.model.preprocess([shown]))
+            classes = best_classes(made, self.model.labels) if self.model.has_head else None
+            kept = _Recorded(_as_rgb(shown), made, classes)
         self._kept[picture] = kept
         while len(self._kept) > RECORDS_KEPT:
             self._kept.popitem(last=False)

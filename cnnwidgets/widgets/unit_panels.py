@@ -32,8 +32,8 @@ class UnitPanels:
     def draw(self, look: UnitLook, preview: bool) -> None:
         """Assign an answer to the views."""
         photograph = self._photograph(look, preview)
+        self._draw_field(look, photograph, preview)  # first: it is what one waits for
         self._draw_picture(look, photograph)
-        self._draw_field(look, photograph, preview)
         self._draw_most_active(look)
         self._draw_classes(look)
 

@@ -8,6 +8,7 @@ In a widget's `__init__`, and in a callback, which so returns at once::
 
 from cnnwidgets.widgets.scheduler.ask import Stopped, Superseded
 from cnnwidgets.widgets.scheduler.lane import Lane, process_lane
+from cnnwidgets.widgets.scheduler.loop import kernel_loop
 from cnnwidgets.widgets.scheduler.slot import Slot
 
-__all__ = ["Lane", "Slot", "Stopped", "Superseded", "process_lane"]
+__all__ = ["Lane", "Slot", "Stopped", "Superseded", "kernel_loop", "process_lane"]
