@@ -44,11 +44,10 @@ class Selection(t.HasTraits):
         if unknown:
             raise TypeError(f"Selection has no trait {', '.join(unknown)}")
         self.model, self.images, self._choosing = model, images, True
+        self._found: Layer | None = None
         state.setdefault("layer", default_layer(model))
         if "unit" not in state:
-            with suppress(
-                ValueError, IndexError
-            ):  # wrong values are told by their own traits below
+            with suppress(ValueError, IndexError):  # told by their own traits below
                 shown = images.images[state.get("picture", 0)]
                 first = record(model, model.preprocess([shown]))
                 state["unit"] = int(layer_response(first, state["layer"]).order[0])
@@ -58,7 +57,9 @@ class Selection(t.HasTraits):
     @property
     def current_layer(self) -> Layer:
         """The chosen layer with its kind, shape and field."""
-        return self.model.layer(self.layer)
+        if self._found is None or self._found.name != self.layer:
+            self._found = self.model.layer(self.layer)
+        return self._found
 
     def choose(self, **state: Any) -> None:
         """Set several traits at once; what is wrong changes nothing.

@@ -123,8 +123,8 @@ class UnitExplorer(Explorer):
         super().close()
 
     def _selected(self, _: Any) -> None:
+        self._request()  # first: the worker computes while the controls follow
         self._controls.follow()
-        self._request()
 
     def _position_chosen(self, change: Any) -> None:
         position = change["new"]["position"]

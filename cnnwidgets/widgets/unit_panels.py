@@ -74,12 +74,6 @@ class UnitPanels:
         top, left, bottom, right = look.box
         shared = {"window": [top, left, bottom, right], "extent": look.shown.shape[:2]}
         size = words.size(right - left, bottom - top)
-        self.crop.show(
-            **photograph,
-            **shared,
-            reading=f"{size}{words.THIN}px",
-            alt=f"The part of {look.name} that it looks at, {size} pixels.",
-        )
         number = look.question.unit
         silent = [f"Unit {number} is silent in this picture.", "Choose another unit or picture."]
         edge = " ▫" if look.overhang else ""
@@ -91,6 +85,12 @@ class UnitPanels:
             tag="preview" if preview else "",
             message=silent if look.silent else [],
             alt=reconstruction_alt(look),
+        )
+        self.crop.show(
+            **photograph,
+            **shared,
+            reading=f"{size}{words.THIN}px",
+            alt=f"The part of {look.name} that it looks at, {size} pixels.",
         )
 
     def _draw_most_active(self, look: UnitLook) -> None:
