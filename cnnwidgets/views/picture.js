@@ -178,7 +178,9 @@ const render = ({ model, el }) => {
       if (shown.picture !== picture) shown.picture?.close?.();
       fresh ||= state.strength === shown.state.strength; // else the reader moved it
       shown = { picture, state, ticket };
-      redraw();
+      // Pixels are drawn as they come: waiting for the next frame would only make them late.
+      drawWords();
+      draw();
     } catch (error) {
       console.error("cnnwidgets: a frame could not be decoded.", error);
     }
