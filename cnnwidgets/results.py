@@ -136,7 +136,10 @@ class Result:
         return xarray.Dataset(arrays, attrs=attributes)
 
     def to_frame(self) -> pandas.DataFrame:
-        """Give the tensors that have one entry a row as a pandas DataFrame, a row a unit."""
+        """Give the tensors with one number for each entry of the first axis, as a DataFrame.
+
+        The first axis is that of the tensor named first: units, or ranks of classes.
+        """
         import pandas
 
         tensors, _ = self._parts()

@@ -3,6 +3,7 @@
 import csv
 import difflib
 import hashlib
+import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -34,11 +35,13 @@ class ImageSet:
     names : no name occurs twice.
     images : uint8 [h, w, 3] each, of any size, read-only; decoded when asked for.
     categories : one for each picture, or None.
+    source : the line of code that makes the set, or None.
     """
 
     names: tuple[str, ...]
     images: Pictures
     categories: tuple[str, ...] | None = None
+    source: str | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -71,7 +74,8 @@ class ImageSet:
         if self.categories is not None and other.categories is not None:
             categories = self.categories + other.categories
         names = _unique([*self.names, *other.names])
-        return ImageSet(names, self.images + other.images, categories)
+        source = f"{self.source} + {other.source}" if self.source and other.source else None
+        return ImageSet(names, self.images + other.images, categories, source)
 
     def __repr__(self) -> str:
         count = f"{len(self)} picture{'s' * (len(self) != 1)}"
@@ -134,7 +138,8 @@ def load_images(source: str | os.PathLike[str] | Sequence[PictureSource] | np.nd
             warnings.warn(remark, stacklevel=2)
         names = [file.relative_to(folder).with_suffix("").as_posix() for file in found]
         pictures = Pictures([Source(file) for file in found])
-        return ImageSet(_unique(names), pictures, None if categories is None else tuple(categories))
+        kinds = None if categories is None else tuple(categories)
+        return ImageSet(_unique(names), pictures, kinds, _loading_line(os.fspath(source)))
     if isinstance(source, list | tuple) or (isinstance(source, np.ndarray) and source.ndim == 4):
         return _listed(list(source))
     raise TypeError(
@@ -150,11 +155,17 @@ def _embedded(name: str) -> ImageSet:
         rows = list(csv.DictReader(opened))
     if name == "photos":
         pictures = Pictures([Source(folder / row["file"]) for row in rows])
-        return ImageSet(tuple(row["name"] for row in rows), pictures)
+        return ImageSet(tuple(row["name"] for row in rows), pictures, source=_loading_line(name))
     # THINGS' own names, so that its human choices can be joined.
     names = tuple(row["things_uniqueID"] for row in rows)
     pictures = Pictures([Source(folder / f"{name}.webp") for name in names])
-    return ImageSet(names, pictures, tuple(row["group"] for row in rows))
+    groups = tuple(row["group"] for row in rows)
+    return ImageSet(names, pictures, groups, _loading_line(name))
+
+
+def _loading_line(name: str) -> str:
+    """The line that loads this again, with quotes and backslashes as Python wants them."""
+    return f"cw.load_images({json.dumps(name, ensure_ascii=False)})"
 
 
 def _listed(entries: Sequence[PictureSource]) -> ImageSet:

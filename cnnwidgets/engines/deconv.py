@@ -71,7 +71,12 @@ class Reconstruction(Result):
 
 @torch.inference_mode(False)  # a caller's would stick to the result
 def reconstruct(
-    record: Record, layer: str, units: Sequence[Unit], *, rule: str | Rule = "deconvnet"
+    record: Record,
+    layer: str,
+    units: Sequence[Unit],
+    *,
+    rule: str | Rule = "deconvnet",
+    dtype: torch.dtype = torch.float32,
 ) -> Reconstruction:
     """Carry units of a layer back to the picture by deconvnet, gradient, or guided backprop.
 
@@ -86,6 +91,8 @@ def reconstruct(
     units : (channel, row, column) each; a channel alone stands at its strongest place in this
         picture. Of a vector layer: the index.
     rule : "deconvnet" [1]_, "saliency" (the gradient), "guided" (DeSaliNet [2]_) or a `Rule`.
+    dtype : in what the walk is computed. bfloat16 is for previews (see `precision`); the result is
+        float32 then, and its provenance says bfloat16.
 
     Raises
     ------
@@ -101,9 +108,10 @@ def reconstruct(
     if not placed:
         raise ValueError("units must name at least one unit, got none")
     activation = record.activation(layer)[0]
-    windows = reverse(record, layer, placed, chosen)
+    windows = reverse(record, layer, placed, chosen, dtype=dtype)
     picture = record.picture
-    images = picture.new_zeros((len(placed), *picture.shape[1:]))
+    exact = torch.promote_types(dtype, torch.float32)
+    images = picture.new_zeros((len(placed), *picture.shape[1:]), dtype=exact)
     height, width = windows.values.shape[2:]
     for k, (row, column) in enumerate(zip(windows.rows, windows.columns, strict=True)):
         images[k, :, row : row + height, column : column + width] = windows.values[k]
@@ -116,7 +124,7 @@ def reconstruct(
         rule=chosen,
         images=images.cpu(),
         boxes=torch.tensor(boxes),
-        responses=torch.stack([activation[unit] for unit in placed]).cpu(),
+        responses=torch.stack([activation[unit] for unit in placed]).to("cpu", exact),
     )
 
 
@@ -124,7 +132,12 @@ def _placed(record: Record, layer: str, unit: Unit) -> tuple[int, ...]:
     """Check a unit and give it a position."""
     shape = record.layer(layer).shape
     numbers = tuple(map(index, unit)) if isinstance(unit, Sequence) else (index(unit),)
-    if len(shape) not in (1, 3) or len(numbers) not in (1, len(shape)):
+    if len(shape) not in (1, 3):
+        raise ValueError(
+            f"{layer!r} gives {list(shape)}, neither a map [channels, rows, columns] nor a vector; "
+            "its units cannot be carried back"
+        )
+    if len(numbers) not in (1, len(shape)):
         wanted = "(channel, row, column) or a channel" if len(shape) == 3 else "an index"
         raise ValueError(f"a unit of {layer!r} is {wanted}, got {unit!r}")
     check_unit(record, layer, numbers[0])

@@ -33,9 +33,8 @@ class Recorder(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self._tape, self._twin = tape, twin
         self._values: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-        self._filled: dict[
-            int, Tensor
-        ] = {}  # storages that were constant until a value was written there
+        # Storages that were constant until a value was written there.
+        self._filled: dict[int, Tensor] = {}
         self._remember(fed, 0)
 
     def value_of(self, tensor: Any) -> int | None:

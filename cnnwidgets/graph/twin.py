@@ -84,9 +84,8 @@ class Twin:
         ] = []  # what a forward pass writes, and the copy's own of it
         self._digest: tuple[tuple[Any, ...], str] | None = None
         self.weights = PreparedWeights()
-        self.checked: set[tuple[int, ...]] = (
-            set()
-        )  # picture shapes at which the recording was checked
+        # Picture shapes at which the recording was checked.
+        self.checked: set[tuple[int, ...]] = set()
 
     @property
     def original(self) -> nn.Module:
@@ -154,7 +153,7 @@ class Twin:
         state = self.state()
         if self._digest is None or self._digest[0] != state:
             digest = hashlib.sha256()
-            for name, tensor in self._named_weights():
+            for name, tensor in self.named_weights():
                 digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
                 digest.update(
                     tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
@@ -162,7 +161,8 @@ class Twin:
             self._digest = (state, digest.hexdigest()[:16])
         return self._digest[1]
 
-    def _named_weights(self) -> Iterator[tuple[str, Tensor]]:
+    def named_weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Give all parameters, buffers and read-outs with their names."""
         yield from self.original.named_parameters()
         yield from self.original.named_buffers()
         for read_out in self.read_outs:

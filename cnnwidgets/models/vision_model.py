@@ -210,6 +210,17 @@ class VisionModel:
             read_outs=(*self.twin.read_outs, read_out),
         )
 
+    def _check_labels(self) -> None:
+        """Refuse labels that are not one for each class."""
+        if self.labels is None or not self.has_head:
+            return
+        output = self._structure(self.input_shape).output
+        if output is not None and output.shape[1] != len(self.labels):
+            raise ValueError(
+                f"labels must name the {output.shape[1]} classes of {self.name}, "
+                f"got {len(self.labels)}"
+            )
+
     def _structure(self, shape: tuple[int, ...]) -> Record:
         """Give a record of noise at this size: which layers there are, how they hang together."""
         record = self._structures.get(shape)
@@ -244,13 +255,15 @@ def wrap_model(
     Raises
     ------
     TypeError, ValueError
-        The module is none, or shape, mean or std do not fit together.
+        The module is none, or shape, mean, std or labels do not fit together.
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"wrap_model takes a torch.nn.Module, got {type(module).__name__}")
-    return VisionModel(
+    model = VisionModel(
         module, input_shape=input_shape, mean=mean, std=std, labels=labels, name=name
     )
+    model._check_labels()
+    return model
 
 
 def _several(pictures: Sequence[Picture]) -> Sequence[Picture]:

@@ -103,7 +103,7 @@ const render = ({ model, el }) => {
     const total = waiting ? 0 : model.get("total");
     el.dataset.state = state;
     headline.textContent = first;
-    const joint = state === "error" ? " " : " · ";
+    const joint = state === "error" || state === "refused" ? " " : " · ";
     rest.textContent = text && joint + text;
     words.title = words.textContent;
     bar.hidden = !total;

@@ -7,7 +7,7 @@ import traitlets as t
 
 from cnnwidgets.views.view import View, source
 
-STATES = ("ready", "busy", "waiting", "stopped", "warning", "error")
+STATES = ("ready", "busy", "waiting", "stopped", "warning", "refused", "error")
 _serial = count(1)
 
 
@@ -21,7 +21,10 @@ class StatusLine(View):
     _esm = source("caption.js", "surroundings.js", "status_line.js")
 
     state = t.Enum(STATES, "ready").tag(sync=True)
-    """Shown as a dot: ready and stopped green, busy accent, waiting open, warning, error."""
+    """Shown as a dot: ready and stopped green, busy accent, waiting open, warning, error.
+
+    "refused" looks like an error, but what is shown is still true and does not fade.
+    """
     headline = t.Unicode("Ready").tag(sync=True)
     """The first word or sentence, in full ink."""
     text = t.Unicode().tag(sync=True)

@@ -53,7 +53,7 @@ class Explorer(ipywidgets.VBox):
         )
         self._asked: Any = None
         self._shown: Any = None
-        self._drawn_at, self._looks_back = -math.inf, False
+        self._drawn_at, self._looks_back, self._closed = -math.inf, False, False
         self._trace = ""
 
     def wait(self, timeout: float | None = None) -> None:
@@ -80,6 +80,8 @@ class Explorer(ipywidgets.VBox):
 
     def close(self) -> None:
         """Stop, and free every widget, hook and record; twice is harmless."""
+        self._closed = True
+        self.set_trait("busy", False)
         if slot := getattr(self, "_slot", None):
             slot.close()
         if self.children:
@@ -114,6 +116,8 @@ class Explorer(ipywidgets.VBox):
         raise NotImplementedError
 
     def _request(self, _: Any = None) -> None:
+        if self._closed:
+            return
         question = self._question()
         if question != self._asked:
             self._ask(question)
@@ -157,7 +161,11 @@ class Explorer(ipywidgets.VBox):
         sentence = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
         self._say_error(sentence, trace)
 
-    def _say_error(self, sentence: str, trace: str = "") -> None:
+    def _refuse(self, sentence: str) -> None:
+        """Say why a choice cannot be had; what is shown is still true."""
+        self._say_error(sentence, state="refused")
+
+    def _say_error(self, sentence: str, trace: str = "", *, state: str = "error") -> None:
         """Show a sentence in the status line, with details if there are; what is shown stays."""
         self._trace = trace
         self.set_trait("error", sentence)
@@ -165,7 +173,7 @@ class Explorer(ipywidgets.VBox):
         shown = f"Showing {self._doing(self._shown.question)}." if self._shown is not None else ""
         ended = sentence if sentence.endswith((".", "?")) else f"{sentence}."
         self._status.show(
-            state="error",
+            state=state,
             headline=ended,
             text=shown,
             done=0,
@@ -192,8 +200,10 @@ class Explorer(ipywidgets.VBox):
             "code": lambda: self._status.show(panel=self.code()),
             "png": lambda: self._status.offer(self._file_name("png"), "image/png", self.png()),
         }
-        if name in actions:
-            actions[name]()
+        try:
+            actions.get(name, lambda: None)()
+        except (OSError, RuntimeError, ValueError) as error:  # an export before the first picture
+            self._refuse(str(error))
 
     def _file_name(self, ending: str) -> str:
         return f"cnnwidgets.{ending}"

@@ -43,11 +43,14 @@ class Selection(t.HasTraits):
         unknown = sorted(set(state) - set(self.trait_names()))
         if unknown:
             raise TypeError(f"Selection has no trait {', '.join(unknown)}")
+        if not len(images):
+            raise ValueError("a selection needs at least one picture, got an empty set")
         self.model, self.images, self._choosing = model, images, True
         self._found: Layer | None = None
         state.setdefault("layer", default_layer(model))
         if "unit" not in state:
-            with suppress(ValueError, IndexError):  # told by their own traits below
+            # A wrong value is told by its trait below, an unreadable picture when it is shown.
+            with suppress(ValueError, IndexError, TypeError, OSError, NotImplementedError):
                 shown = images.images[state.get("picture", 0)]
                 first = record(model, model.preprocess([shown]))
                 state["unit"] = int(layer_response(first, state["layer"]).order[0])
@@ -71,6 +74,9 @@ class Selection(t.HasTraits):
         TraitError
             As when the traits are set one by one.
         """
+        unknown = sorted(set(state) - set(self.trait_names()))
+        if unknown:
+            raise TypeError(f"Selection has no trait {', '.join(unknown)}")
         self._choosing = True
         try:
             with self.hold_trait_notifications():

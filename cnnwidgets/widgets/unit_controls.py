@@ -27,7 +27,7 @@ class UnitControls:
     def __init__(
         self, selection: Selection, owner: t.HasTraits, refused: Callable[[str], None]
     ) -> None:
-        self._selection, self._refused = selection, refused
+        self._selection, self._refused, self._following = selection, refused, False
         pictures = [(name, number) for number, name in enumerate(selection.images.names)]
         self.picture = ipywidgets.Dropdown(options=pictures, value=selection.picture)
         listed = dict(selection.model.layers)
@@ -57,18 +57,24 @@ class UnitControls:
     def follow(self) -> None:
         """Show what is selected, whoever selected it."""
         selection = self._selection
-        if selection.layer not in {name for _, name in self.layer.options}:
-            extra = (layer_label(selection.current_layer), selection.layer)
-            self.layer.options = [*self.layer.options, extra]
-        self.slider.max = selection.current_layer.units - 1
-        self.picture.value = selection.picture
-        self.layer.value = selection.layer
-        self.slider.value = self.number.value = selection.unit
+        self._following = True  # a slider that is made shorter clamps its value: not a choice
+        try:
+            if selection.layer not in {name for _, name in self.layer.options}:
+                extra = (layer_label(selection.current_layer), selection.layer)
+                self.layer.options = [*self.layer.options, extra]
+            self.slider.max = selection.current_layer.units - 1
+            self.picture.value = selection.picture
+            self.layer.value = selection.layer
+            self.slider.value = self.number.value = selection.unit
+        finally:
+            self._following = False
 
     def _carry(self, control: ipywidgets.Widget, name: str) -> None:
         """Carry a control's value to the selection; say so and take it back where that refuses."""
 
         def choose(change: Any) -> None:
+            if self._following:
+                return
             try:
                 setattr(self._selection, name, change["new"])
             except t.TraitError as error:

@@ -39,7 +39,8 @@ class UnitExplorer(Explorer):
     Parameters
     ----------
     model : the network, from `load_model` or `wrap_model`.
-    images : an `ImageSet`, or what `load_images` takes ("photos", "objects", a folder, a list).
+    images : an `ImageSet`, or what `load_images` takes ("photos", "objects", a folder, a list);
+        by default "photos", or those of the shared selection.
     selection : share another explorer's, and both move together.
     lane : the worker; for tests.
     state : values of the traits, and picture, layer, unit and position of the selection.
@@ -70,36 +71,35 @@ class UnitExplorer(Explorer):
     def __init__(
         self,
         model: VisionModel,
-        images: ImageSet | Any = "photos",
+        images: ImageSet | Any = None,
         *,
         selection: Selection | None = None,
         lane: Lane | None = None,
         **state: Any,
     ) -> None:
         chosen: dict[str, Any] = {name: state.pop(name) for name in SELECTED if name in state}
-        self._images_code = f'cw.load_images("{images}")' if isinstance(images, str) else None
+        # Before any widget is made: what is wrong here leaves nothing behind.
+        found = _selection(model, images, selection, chosen)
         super().__init__(lane=lane, **state)
-        self.selection = _selection(model, images, selection, chosen)
+        self.selection = found
         self.result: Reconstruction | None = None
-        self._looks: UnitLooks | None = UnitLooks(model, self.selection.images)
+        self._looks = UnitLooks(model, found.images)
         self._scales: Scales | None = None
         self._panels = UnitPanels(model)
         self._panels.picture.observe(self._position_chosen, "chosen")
         self._panels.active.observe(self._bar_chosen, "chosen")
-        self._controls = UnitControls(self.selection, self, self._say_error)
+        self._controls = UnitControls(found, self, self._refuse)
         self._assemble(self._controls.row, self._panels.main)
-        self.selection.observe(self._selected, list(SELECTED))
+        found.observe(self._selected, list(SELECTED))
         self.observe(self._request, ["rule", "colour"])
         self._request()
 
     def code(self) -> str:
         """Give the few lines that make `result` in a script."""
         look: UnitLook | None = self._shown
-        return (
-            script(self.selection.model, self._images_code, look)
-            if look
-            else "# Nothing is shown yet."
-        )
+        if look is None:
+            return "# Nothing is shown yet."
+        return script(self.selection.model, self.selection.images, look)
 
     def png(self) -> bytes:
         """Give picture, crop and reconstruction side by side as a PNG file.
@@ -117,9 +117,9 @@ class UnitExplorer(Explorer):
 
     def close(self) -> None:
         """Stop, leave the selection, and free everything; twice is harmless."""
-        if getattr(self, "_looks", None):
+        if not self._closed and hasattr(self, "_controls"):
             self.selection.unobserve(self._selected, list(SELECTED))
-            self._looks = None  # records and activations go with it
+            self._looks.forget()
         super().close()
 
     def _selected(self, _: Any) -> None:
@@ -128,10 +128,22 @@ class UnitExplorer(Explorer):
 
     def _position_chosen(self, change: Any) -> None:
         position = change["new"]["position"]
-        self.selection.position = tuple(map(int, position)) if position is not None else None
+        self._choose(position=tuple(map(int, position)) if position is not None else None)
 
     def _bar_chosen(self, change: Any) -> None:
-        self.selection.unit = int(self._panels.active.labels[change["new"]["index"]])
+        index, labels = change["new"]["index"], self._panels.active.labels
+        if index < len(labels):
+            self._choose(unit=int(labels[index]))
+
+    def _choose(self, **choice: Any) -> None:
+        """Take a choice made on a drawing, unless that is still of another layer."""
+        if self._shown is None or self._shown.question.layer != self.selection.layer:
+            return
+        try:
+            for name, value in choice.items():
+                setattr(self.selection, name, value)
+        except t.TraitError as error:
+            self._refuse(str(error))
 
     def _question(self) -> Question:
         s = self.selection
@@ -139,7 +151,6 @@ class UnitExplorer(Explorer):
 
     def _job(self, question: Question) -> Job:
         looks, scales = self._looks, self._scales
-        assert looks is not None  # a closed explorer asks nothing
         return lambda progress, preview: looks.answer(
             question, scales if preview else None, progress
         )
@@ -174,9 +185,10 @@ def _selection(
             f"got {type(model).__name__}"
         )
     if shared is None:
-        return Selection(
-            model, images if isinstance(images, ImageSet) else load_images(images), **chosen
-        )
+        loaded = images if isinstance(images, ImageSet) else load_images(images or "photos")
+        return Selection(model, loaded, **chosen)
+    if images is not None and images is not shared.images:
+        raise ValueError("the shared selection has pictures of its own; leave out images")
     if shared.model is not model:
         raise ValueError(
             f"the shared selection is of {shared.model.name}, not of this {model.name}"

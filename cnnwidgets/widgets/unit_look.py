@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from cnnwidgets.data import ImageSet
 from cnnwidgets.engines.deconv import Reconstruction, reconstruct
+from cnnwidgets.engines.precision import preview_dtype
 from cnnwidgets.engines.responses import BestClasses, LayerResponse, best_classes, layer_response
 from cnnwidgets.graph import Layer, Record, record
 from cnnwidgets.models import VisionModel
 from cnnwidgets.views.display import grey_contrast, salient_contrast
 
+SLOW = 0.02  # seconds of a reconstruction from which previews take the quicker number type
 RECORDS_KEPT = 4  # pictures one goes back to without a new pass
 
 
@@ -47,8 +49,11 @@ class Scales:
     response: float
 
     def fit(self, question: Question) -> bool:
-        """Tell whether an answer to this question may be drawn on these scales."""
-        return (self.layer, self.rule, self.colour) == (
+        """Tell whether an answer to this question may be drawn on these scales.
+
+        Those of a silent unit fit no other.
+        """
+        return min(self.contrast, self.response) > 0 and (self.layer, self.rule, self.colour) == (
             question.layer,
             question.rule,
             question.colour,
@@ -132,6 +137,7 @@ class UnitLooks:
     def __init__(self, model: VisionModel, images: ImageSet) -> None:
         self.model, self.images = model, images
         self._kept: OrderedDict[int, _Recorded] = OrderedDict()
+        self._slow_layer = ""  # the last one whose exact answer took too long for a slider
 
     def answer(
         self, question: Question, scales: Scales | None, progress: Callable[[int, int], None]
@@ -140,7 +146,7 @@ class UnitLooks:
 
         Parameters
         ----------
-        scales : those to draw on; None takes the answer's own.
+        scales : those to draw on, for a preview; None takes the answer's own, for an exact one.
         progress : told between the steps; it may raise to end the work.
 
         Raises
@@ -156,7 +162,7 @@ class UnitLooks:
             kept.response = layer_response(recorded, question.layer)
         progress(2, 3)
         unit = (question.unit, *(question.position or ()))
-        made = reconstruct(recorded, question.layer, [unit], rule=question.rule)
+        made = self._reconstructed(recorded, question, unit, coarse=scales is not None)
         activation = recorded.activation(question.layer)[0, question.unit]
         mapped = activation.float().cpu().numpy() if activation.dim() == 2 else None
         seen, tones, used = self._drawn(made, question, shown.shape[:2], scales, mapped)
@@ -174,6 +180,23 @@ class UnitLooks:
             scales=used,
             seconds=time.perf_counter() - started,
         )
+
+    def _reconstructed(
+        self, recorded: Record, question: Question, unit: tuple[int, ...], *, coarse: bool
+    ) -> Reconstruction:
+        layer, rule = question.layer, question.rule
+        if coarse and layer == self._slow_layer:
+            quick = preview_dtype(recorded.picture.device)
+            return reconstruct(recorded, layer, [unit], rule=rule, dtype=quick)
+        started = time.perf_counter()
+        made = reconstruct(recorded, layer, [unit], rule=rule)
+        if time.perf_counter() - started > SLOW:
+            self._slow_layer = layer
+        return made
+
+    def forget(self) -> None:
+        """Let go of all records."""
+        self._kept.clear()
 
     def _recorded(self, picture: int) -> _Recorded:
         kept = self._kept.pop(picture, None)
@@ -197,7 +220,7 @@ class UnitLooks:
     ) -> tuple[tuple[int, int, int, int], NDArray[np.uint8], Scales]:
         top, left, bottom, right = made.boxes[0].tolist()
         seen = (max(0, top), max(0, left), min(extent[0], bottom), min(extent[1], right))
-        image = made.images[0, :, seen[0] : seen[2], seen[1] : seen[3]].numpy()
+        image = made.images[0, :, seen[0] : seen[2], seen[1] : seen[3]].float().numpy()
         fixed = scales if scales is not None and scales.fit(question) else None
         contrast = salient_contrast if question.colour else grey_contrast
         tones, limit = contrast(image, fixed.contrast if fixed else None)

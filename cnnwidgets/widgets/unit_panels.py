@@ -62,7 +62,9 @@ class UnitPanels:
             notes=[*legend, "⬚ no padding"] if free else legend,
             extent=look.shown.shape[:2],
             overlay=overlay,
-            limits=["0", words.response(look.scales.response)] if overlay else [],
+            limits=["0", words.response(look.scales.response)]
+            if overlay and not look.silent
+            else [],
             marks=marks,
             grid=grid,
             position=place or [],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cnnwidgets.data import ImageSet
 from cnnwidgets.graph import Layer
 from cnnwidgets.models import VisionModel
 from cnnwidgets.views import words
@@ -50,7 +51,8 @@ def status_words(look: UnitLook, preview: bool) -> dict[str, Any]:
     place = f" at row {look.place[0]}, column {look.place[1]}" if look.place else ""
     unit = f"unit {look.question.unit}{place}"
     if preview:
-        return {"text": f"{unit} · preview, scales kept; exact follows"}
+        precision = look.reconstruction.provenance.precision
+        return {"text": f"{unit} · preview, {precision}; exact follows"}
     milliseconds = max(1, round(1000 * look.seconds))
     text = (
         f"{unit} · exact, {look.reconstruction.provenance.precision} · {milliseconds}{words.THIN}ms"
@@ -98,11 +100,11 @@ def strip_alt(units: Sequence[int], peaks: Sequence[float]) -> str:
     return f"Most active units here: {words.listing(named, most=3)}."
 
 
-def script(model: VisionModel, images: str | None, look: UnitLook) -> str:
+def script(model: VisionModel, images: ImageSet, look: UnitLook) -> str:
     """Give the lines that make a look's reconstruction without a widget."""
     q, unit = look.question, look.reconstruction.units[0]
     made = model.source or "...  # your network: cw.load_model or cw.wrap_model"
-    loaded = images or "...  # your pictures: cw.load_images"
+    loaded = images.source or "...  # your pictures: cw.load_images"
     return "\n".join(
         [
             "import cnnwidgets as cw",

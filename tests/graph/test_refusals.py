@@ -49,7 +49,7 @@ REFUSED: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "computed kernel": (_computed_kernel, ":conv2d"),
     "circular padding": (nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular"), "function:conv2d"),
     "reflected padding": (nn.ReflectionPad2d(1), "function:reflection_pad2d"),
-    "uneven padding": (nn.ZeroPad2d((0, 1, 0, 1)), "function:constant_pad_nd"),
+    "negative padding": (nn.ZeroPad2d((-1, 0, 0, 0)), "function:constant_pad_nd"),
     "upsampling": (nn.Upsample(scale_factor=2), "function:upsample_nearest2d"),
     "local response normalisation": (nn.LocalResponseNorm(2), "function:"),
     "group norm": (nn.GroupNorm(2, 4), "function:native_group_norm"),

@@ -77,3 +77,8 @@ def test_what_does_not_exist_changes_nothing(selection, wrong, sentence):
 def test_unknown_keyword():
     with pytest.raises(TypeError, match="Selection has no trait layr"):
         Selection(network(), pictures(), layr="4")
+
+
+def test_choose_refuses_unknown_names(selection):
+    with pytest.raises(TypeError, match="Selection has no trait unti"):
+        selection.choose(unti=5)

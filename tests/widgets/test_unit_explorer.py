@@ -1,8 +1,10 @@
 """The unit explorer without a browser: controls are driven as the browser does, by `set_state`."""
 
+import asyncio
 import gc
 import io
 import threading
+import weakref
 
 import numpy as np
 import psutil
@@ -12,12 +14,13 @@ from ipywidgets.widgets.widget import _instances  # Widget.widgets warns
 from PIL import Image
 from traitlets import TraitError
 
+from cnnwidgets.data import load_images
 from cnnwidgets.engines import deconv
 from cnnwidgets.engines.deconv import reconstruct
 from cnnwidgets.engines.responses import layer_response
 from cnnwidgets.graph import record
 from cnnwidgets.models import wrap_model
-from cnnwidgets.widgets import Selection, UnitExplorer
+from cnnwidgets.widgets import Selection, UnitExplorer, unit_look
 from cnnwidgets.widgets.scheduler import Lane, Slot
 from tests.as_found import model_as_found
 from tests.widgets.tiny import network, pictures
@@ -203,7 +206,7 @@ def test_padding_is_told_with_its_side_and_pixels(explorer, inline):
 
 def test_a_number_out_of_range_is_told_and_the_next_move_works(explorer, inline):
     explorer._controls.number.set_state({"value": 900})
-    assert explorer._status.state == "error"
+    assert explorer._status.state == "refused"
     assert explorer._status.headline == "4 has 8 units, 0 to 7; 900 was asked."
     assert explorer._status.text == "Showing unit 2."
     assert explorer._controls.number.value == explorer.unit == 2
@@ -256,10 +259,15 @@ def test_a_layer_behind_an_unknown_call_is_refused_by_name(inline):
     explorer.close()
 
 
-def test_code_makes_the_same_result(inline, tmp_path):
+@pytest.mark.parametrize("kind", ["name", "set", "folder"])
+def test_code_makes_the_same_result(inline, tmp_path, kind):
     import cnnwidgets as cw
 
-    explorer = UnitExplorer(cw.load_model("alexnet"), "photos", layer="features.7", lane=inline)
+    folder = tmp_path / "holi\"day's"
+    folder.mkdir()
+    Image.new("RGB", (30, 20), "red").save(folder / "a.png")
+    images = {"name": "photos", "set": cw.load_images("photos"), "folder": folder}[kind]
+    explorer = UnitExplorer(cw.load_model("alexnet"), images, layer="features.7", lane=inline)
     explorer.rule = "guided"
     explorer.selection.choose(unit=17, position=(4, 6))
     inline.rest()
@@ -296,8 +304,22 @@ def test_shared_selection_moves_both(inline):
     inline.rest()
     assert first.result.units[0][0] == 3
     with pytest.raises(ValueError, match="the shared selection is of Tiny"):
-        UnitExplorer(network(), images, selection=first.selection, lane=inline)
+        UnitExplorer(network(), selection=first.selection, lane=inline)
+    with pytest.raises(ValueError, match="has pictures of its own; leave out images"):
+        UnitExplorer(model, pictures(), selection=first.selection, lane=inline)
     first.close()
+
+
+def test_a_smaller_layer_of_a_shared_selection_keeps_the_chosen_unit(inline):
+    explorer = UnitExplorer(network(), pictures(), layer="4", unit=7, lane=inline)
+    other = UnitExplorer(explorer.selection.model, selection=explorer.selection, lane=inline)
+    explorer.selection.choose(layer="1", unit=1, position=(2, 2))
+    inline.rest()
+    for each in (explorer, other):
+        assert (each.layer, each.unit, each.position) == ("1", 1, (2, 2))
+        assert each.result.units == ((1, 2, 2),)
+        assert (each._controls.slider.max, each._controls.slider.value) == (5, 1)
+        each.close()
 
 
 def test_wrong_arguments(inline):
@@ -315,7 +337,7 @@ def test_wrong_arguments(inline):
         UnitExplorer(model, images, rule="gradient", lane=inline)
 
 
-def test_the_model_is_left_as_found_also_after_an_error(inline, monkeypatch):
+def test_the_model_is_left_as_found(inline):
     model = network()
     model.module.train()
     with model_as_found(model.module):
@@ -324,6 +346,33 @@ def test_the_model_is_left_as_found_also_after_an_error(inline, monkeypatch):
             explorer._controls.slider.set_state({"value": unit})
         inline.rest()
         explorer.close()
+
+
+@pytest.mark.parametrize("error", [ValueError("planted"), KeyboardInterrupt()], ids=str)
+def test_the_model_is_left_as_found_after_an_error_in_its_pass(inline, error):
+    """Inline, an interrupt of the kernel reaches the pass itself."""
+    model, broken = network(), []
+    model.module[3].register_forward_hook(lambda *_: _raise(error) if broken else None)
+    explorer = UnitExplorer(model, pictures(), layer="4", unit=2, lane=inline)
+    with model_as_found(model.module):
+        broken.append(True)
+        if isinstance(error, KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt):
+                explorer._controls.picture.set_state({"index": 1})
+        else:
+            explorer._controls.picture.set_state({"index": 1})
+            inline.rest()
+            assert explorer.error == "planted"
+    broken.clear()
+    explorer._controls.picture.set_state({"index": 2})
+    inline.rest()
+    assert explorer.error == "" and explorer._shown.name == "picture 3"
+    assert_shows_what_the_engine_gives(explorer)
+    explorer.close()
+
+
+def _raise(error):
+    raise error
 
 
 def test_weights_that_change_are_followed(explorer, inline):
@@ -393,18 +442,21 @@ def test_a_planted_long_job_lets_the_slider_through_at_each_batch(lane):
 def test_stop_keeps_what_is_there_and_goes_on(lane, monkeypatch):
     explorer = UnitExplorer(network(), pictures(), layer="4", unit=0, lane=lane)
     explorer.wait(60)
-    entered, before = threading.Event(), explorer.result
+    entered, go_on, before = threading.Event(), threading.Event(), explorer.result
+    true_record = unit_look.record
 
-    def endless(question, scales, progress):
+    def held(*arguments):
+        made = true_record(*arguments)
         entered.set()
-        while True:
-            progress(0, 1)
+        assert go_on.wait(30)
+        return made  # the next `progress` ends the work, with the picture half done
 
     with model_as_found(explorer.selection.model.module):
-        monkeypatch.setattr(explorer._looks, "answer", endless)
-        explorer._controls.slider.set_state({"value": 3})
+        monkeypatch.setattr(unit_look, "record", held)
+        explorer.selection.choose(picture=1, unit=3)
         assert entered.wait(30)
         explorer._status.set_state({"pressed": {"name": "stop", "count": 1}})
+        go_on.set()
         explorer.wait(60)
     assert explorer._status.state == "stopped" and explorer.result is before and not explorer.busy
     monkeypatch.undo()
@@ -484,3 +536,143 @@ def test_explorers_that_start_from_one_selection_agree_with_it():
     explorer = UnitExplorer(model, images, selection=selection, lane=Lane(inline=True))
     assert explorer.result.units[0][0] == 6
     explorer.close()
+
+
+def test_previews_after_a_silent_unit_are_drawn_on_scales_of_their_own(explorer, inline):
+    explorer.unit = 5
+    inline.rest()
+    assert explorer._panels.seen.message
+    explorer._controls.slider.set_state({"value": 2})
+    assert explorer._panels.seen.tag == "preview"
+    tones = np.frombuffer(explorer._panels.seen.frame["data"], np.uint8)
+    assert tones.std() > 5
+    assert max(explorer._panels.picture.overlay["data"]) == 255
+    assert "silent" not in explorer._panels.picture.limits
+
+
+def test_choices_on_a_drawing_of_another_layer_are_left(explorer, inline):
+    explorer.selection.choose(layer="6", unit=1)  # not yet drawn: the preview waits
+    explorer._shown = None
+    explorer._panels.active.set_state({"chosen": {"index": 0, "count": 7}})
+    explorer._panels.picture.set_state({"chosen": {"position": [3, 3], "count": 7}})
+    assert (explorer.unit, explorer.position) == (1, None)
+    inline.rest()
+    explorer._panels.active.set_state({"chosen": {"index": 99, "count": 8}})
+    assert explorer.unit == 1
+
+
+def test_nothing_stays_of_arguments_that_are_refused(inline):
+    model, images = network(), pictures()
+    widgets = len(_instances)
+    for wrong in ({"layer": "9"}, {"unit": 99}, {"picture": "abc"}, {"rule": "gradient"}):
+        with pytest.raises(TraitError):
+            UnitExplorer(model, images, lane=inline, **wrong)
+    assert len(_instances) == widgets
+
+
+def test_a_picture_that_cannot_be_read_is_told_and_the_next_one_is_shown(inline, tmp_path):
+    for name in "ab":
+        Image.new("RGB", (30, 20), "red").save(tmp_path / f"{name}.png")
+    images = load_images(tmp_path)
+    (tmp_path / "a.png").unlink()
+    explorer = UnitExplorer(network(), images, layer="4", unit=2, lane=inline)
+    assert "a.png" in explorer.error and explorer._status.state == "error"
+    explorer._controls.picture.set_state({"index": 1})
+    inline.rest()
+    assert explorer.error == "" and explorer._shown.name == "b"
+    explorer.close()
+
+
+def test_an_empty_set_is_refused(inline):
+    with pytest.raises(ValueError, match="at least one picture"):
+        UnitExplorer(network(), pictures()[:0], lane=inline)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_networks_of_other_number_types(inline, dtype):
+    model = network()
+    model.module.to(dtype)
+    explorer = UnitExplorer(model, pictures(), layer="4", unit=2, lane=inline)
+    assert explorer.error == "" and explorer.result.images.dtype == torch.float32
+    explorer.close()
+
+
+def test_a_network_of_one_channel(inline):
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU())
+    model = wrap_model(module, input_shape=(1, 24, 24), mean=(0,), std=(1,))
+    explorer = UnitExplorer(model, pictures(), layer="1", lane=inline)
+    pixels = np.frombuffer(explorer._panels.picture.frame["data"], np.uint8).reshape(-1, 3)
+    assert explorer.error == "" and (pixels[:, 0] == pixels[:, 2]).all()
+    explorer.close()
+
+
+def test_slow_layers_have_coarse_previews_and_exact_results(explorer, inline, monkeypatch):
+    monkeypatch.setattr(unit_look, "SLOW", 0)
+    monkeypatch.setattr(unit_look, "preview_dtype", lambda device: torch.bfloat16)
+    explorer.unit = 3
+    inline.rest()  # exact, and too slow for a slider
+    explorer.unit = 2
+    assert explorer._shown.reconstruction.provenance.precision == "bfloat16"
+    assert "preview, bfloat16" in explorer._status.text
+    coarse = explorer._shown.reconstruction.images
+    inline.rest()
+    assert explorer.result.provenance.precision == "float32"
+    both = torch.stack([coarse.flatten(), explorer.result.images.flatten()])
+    assert 0.99 < float(torch.corrcoef(both)[0, 1]) < 1
+    assert_shows_what_the_engine_gives(explorer)
+
+
+def test_closing_while_it_draws_frees_the_explorer():
+    """On a loop, as in a kernel: nothing that is due later may hold what was closed."""
+
+    async def scenario():
+        lane, entered, go_on = Lane(), threading.Event(), threading.Event()
+        explorer = UnitExplorer(network(), pictures(), layer="4", unit=2, lane=lane)
+
+        def held(question, scales, progress):
+            entered.set()
+            assert go_on.wait(30)
+
+        explorer._looks.answer = held
+        explorer.unit = 3
+        while not entered.is_set():
+            await asyncio.sleep(0.01)
+        explorer.close()
+        dead = weakref.ref(explorer)
+        del explorer, held
+        go_on.set()
+        await asyncio.sleep(0.4)  # twice as long as it looks back
+        lane.close()
+        gc.collect()
+        assert dead() is None
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_late_answers_are_told_and_quick_ones_are_not():
+    async def scenario():
+        lane, go_on = Lane(), threading.Event()
+        explorer = UnitExplorer(network(), pictures(), layer="4", unit=2, lane=lane)
+        told = []
+        explorer._status.observe(lambda change: told.append(change["new"]), "state")
+        while explorer.busy:
+            await asyncio.sleep(0.01)
+        true_answer = explorer._looks.answer
+
+        def held(*arguments):
+            assert go_on.wait(30)
+            return true_answer(*arguments)
+
+        explorer._looks.answer = held
+        explorer.unit = 3
+        while explorer._status.state != "busy":
+            await asyncio.sleep(0.01)
+        assert explorer._status.text == "unit 3"
+        go_on.set()
+        while explorer.busy:
+            await asyncio.sleep(0.01)
+        assert explorer._status.state in ("ready", "warning")
+        explorer.close()
+        lane.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
