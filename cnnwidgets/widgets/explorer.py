@@ -41,6 +41,8 @@ class Explorer(ipywidgets.VBox):
     error = t.Unicode("", read_only=True)
     """The sentence of the last error, "" once something is shown again."""
 
+    _closed = False  # also of one whose arguments were refused: the collector closes it, too
+
     def __init__(self, *, lane: Lane | None = None, **state: Any) -> None:
         unknown = sorted(set(state) - set(self.trait_names()))
         if unknown:
@@ -53,7 +55,7 @@ class Explorer(ipywidgets.VBox):
         )
         self._asked: Any = None
         self._shown: Any = None
-        self._drawn_at, self._looks_back, self._closed = -math.inf, False, False
+        self._drawn_at, self._looks_back = -math.inf, False
         self._trace = ""
 
     def wait(self, timeout: float | None = None) -> None:
