@@ -25,6 +25,15 @@ ASK = f"""async expression => {{
     return data["text/plain"];
 }}"""
 
+WATCH_UNITS = """([root, number]) => {
+    const element = document.querySelectorAll(`${root} .cw-picture`)[number];
+    window.unitsDrawn = [];
+    new MutationObserver(() => {
+        const alt = element.querySelector("[aria-label]").ariaLabel;
+        window.unitsDrawn.push(/unit (\\d+)/.exec(alt)[1]);
+    }).observe(element, { attributes: true, attributeFilter: ["data-drawn"] });
+}"""
+
 
 def ask(notebook, expression):
     """Give the value of a Python expression in the notebook's kernel."""
@@ -132,10 +141,14 @@ def test_a_key_held_down_shows_pictures_on_the_way_and_the_last_at_rest(explorer
     handle(explorer).focus()
     drawn = f"() => Number(document.querySelectorAll('{ROOT} .cw-picture')[{SEEN}].dataset.drawn)"
     start = explorer.evaluate(drawn)
+    explorer.evaluate(WATCH_UNITS, [ROOT, SEEN])
     for _ in range(40):
         explorer.page.keyboard.down("ArrowRight")  # again and again: a repeat
     explorer.page.keyboard.up("ArrowRight")
+    released = explorer.evaluate("() => window.unitsDrawn.length")
     settle(explorer)
+    late = set(explorer.evaluate("() => window.unitsDrawn")[released:]) - {"140"}
+    assert len(late) <= 1, "after the release there is one stale picture at most"
     assert ask(explorer, "explorer.result.units[0][0]") == 140
     assert explorer.evaluate(drawn) - start >= 3
     pixels, box, window = tones(explorer)

@@ -1,4 +1,4 @@
-"""Padding as a call of its own: lopsided, on one side only, refused where it is no border of zeros."""
+"""Padding as a call of its own: lopsided, on one side only, refused where it cuts."""
 
 import itertools
 
