@@ -29,7 +29,7 @@ WATCH_UNITS = """([root, number]) => {
     const element = document.querySelectorAll(`${root} .cw-picture`)[number];
     window.unitsDrawn = [];
     new MutationObserver(() => {
-        const alt = element.querySelector("[aria-label]").ariaLabel;
+        const alt = element.querySelector(".cw-frame").ariaLabel;
         window.unitsDrawn.push(/unit (\\d+)/.exec(alt)[1]);
     }).observe(element, { attributes: true, attributeFilter: ["data-drawn"] });
 }"""
