@@ -162,7 +162,10 @@ const render = ({ model, el }) => {
     if (fresh) el.dispatchEvent(new CustomEvent("cw-drawn", { bubbles: true }));
     fresh = false;
   };
-  const redraw = perFrame(() => (drawWords(), draw()), signal);
+  const rewrite = perFrame(() => {
+    drawWords();
+    el.dataset.drawn = ++drawn;
+  }, signal);
 
   // A message's other traits wait for its pixels, so that marks never run ahead of the picture.
   const take = async () => {
@@ -209,7 +212,7 @@ const render = ({ model, el }) => {
   }
   const changed = perMessage(take);
   for (const name of TRAITS) model.on(`change:${name}`, changed);
-  for (const name of WORDS) model.on(`change:${name}`, redraw);
+  for (const name of WORDS) model.on(`change:${name}`, rewrite);
   take();
   return () => {
     closing.abort();
