@@ -35,7 +35,8 @@ def compare(model: VisionModel, pictures: Tensor) -> None:
     result = found.result()
     for layer in result.layers[:: max(1, len(result.layers) // 6)]:
         with torch.no_grad():
-            peaks = model.run(pictures, layer)[layer].flatten(2).amax(2)
+            maps = model.run(pictures, layer)[layer]
+        peaks = maps.reshape(*maps.shape[:2], -1).amax(2)
         wanted = peaks.sort(0, descending=True).values[: result.values.shape[1]].T
         number = result.layers.index(layer)
         rows = slice(result.starts[number], result.starts[number] + result.units[number])

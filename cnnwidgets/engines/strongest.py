@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from cnnwidgets.graph import Layer, reachable, record, rectified, visit
+from cnnwidgets.graph import Layer, derived, reachable, record, visit
 
 
 class Strongest:
@@ -36,15 +37,10 @@ class Strongest:
     def __len__(self) -> int:
         return len(self.values)
 
-    @property
-    def weakest(self) -> Tensor:
-        """The values [rows] above which a later picture comes among the strongest."""
-        return self.values[:, -1]
-
     def add(self, values: Tensor, numbers: Sequence[int], places: Tensor) -> None:
         """Take in values and places [n, rows] of n pictures, whose numbers are above all before."""
         new = torch.tensor(numbers, dtype=torch.int32, device=self.values.device)
-        rows = (values > self.weakest).any(0).nonzero()[:, 0]
+        rows = (values > self.values[:, -1]).any(0).nonzero()[:, 0]
         self._keep_best(
             rows,
             torch.cat([self.values[rows], values[:, rows].T], 1),
@@ -106,9 +102,9 @@ class LayerPeaks:
                 widths += [layer.shape[-1] if layer.spatial else 1] * layer.units
                 distinct.append(name)
             self.starts[name], self.units[name] = first_rows[value], layer.units
-        read_from = rectified(self.record, distinct)
-        self._read = [name for name in distinct if name not in read_from]
-        self._rectified = {read: name for name, read in read_from.items()}
+        # Half of all layers or more are rectifiers and joins: their peaks are not looked for.
+        self._derived = derived(self.record, distinct)
+        self._read = [name for name in distinct if name not in self._derived]
         self.widths = torch.tensor(widths, dtype=torch.int32)  # row lengths of the units' maps
         self.strongest = Strongest(len(widths), k, picture.device)
 
@@ -117,26 +113,22 @@ class LayerPeaks:
     ) -> None:
         """Take in pictures whose numbers are above all before."""
         best = self.strongest
-        weakest = best.weakest
-        peaks = best.values.new_full((len(pictures), len(best)), -torch.inf)
-        places = best.places.new_zeros(peaks.shape)
+        peaks = best.values.new_empty((len(pictures), len(best)))
+        places = best.places.new_empty(peaks.shape)
 
         def take(name: str, first: int, activation: Tensor) -> None:
             part, rows = slice(first, first + len(activation)), self._rows_of(name)
-            maps = activation.reshape(*activation.shape[:2], -1).float()
-            peaks[part, rows] = found = maps.amax(2)
-            # Where a peak stands is looked for in those few maps only that come among the best.
-            which, units = (found > weakest[rows]).nonzero(as_tuple=True)
-            if maps.shape[2] > 1 and len(which):
-                places[part, rows][which, units] = maps[which, units].argmax(1).to(places.dtype)
-            if name in self._rectified:  # its own peaks follow: half of all layers are rectifiers
-                passed = self._rows_of(self._rectified[name])
-                peaks[part, passed] = found.clamp_min(0)
-                places[part, passed] = places[part, rows] * (found > 0)
+            peaks[part, rows], places[part, rows] = _peaks(activation)
             between()
 
         visit(self.record, pictures.to(peaks.device), self._read, take)
         self.record.check_current()
+        for name, (parts, rectified) in self._derived.items():
+            rows = self._rows_of(name)
+            found = torch.cat([peaks[:, self._rows_of(part)] for part in parts], 1)
+            at = torch.cat([places[:, self._rows_of(part)] for part in parts], 1)
+            peaks[:, rows] = found.clamp_min(0) if rectified else found
+            places[:, rows] = at * (found > 0) if rectified else at
         best.add(peaks, numbers, places)
 
     def merge(self, other: LayerPeaks) -> None:
@@ -153,3 +145,16 @@ class LayerPeaks:
         if self.record.shapes[self.record.value_of(name)][0] != len(self.record.picture):
             raise ValueError(f"layer {name!r} mixes pictures in one axis, so it has no top images")
         return layer
+
+
+def _peaks(activation: Tensor) -> tuple[Tensor, Tensor]:
+    """Give each map's peak, and its first place in the flat map: [n, C] of [n, C, ...]."""
+    maps = activation.reshape(*activation.shape[:2], -1).float()
+    if maps.device.type != "cpu":
+        peaks, places = maps.max(2)
+        return peaks, places
+    # numpy looks for peak and place in one run, as fast as torch for the peak alone.
+    rows = maps.flatten(0, 1).numpy()
+    at = rows.argmax(1)
+    peaks, places = map(torch.from_numpy, (rows[np.arange(len(rows)), at], at))
+    return peaks.view(maps.shape[:2]), places.view(maps.shape[:2])

@@ -16,7 +16,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnwidgets.engines.provenance import provenance_of
 from cnnwidgets.engines.strongest import LayerPeaks
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 NINE = 9
 """Pictures that are kept of each unit, as in the deconvnet paper."""
 
-_VALUES_AT_ONCE = 2**22  # of the largest layer: so a step takes some 20 ms on two cores
-_MOST_AT_ONCE = {"cpu": 8}
-_MOST_ON_ACCELERATORS = 64
+_WORK_AT_ONCE = 2_000_000_000  # multiplications of one call: some 15 ms on two cores
+_MOVING = 30
+_MOST, _MOST_ON_ACCELERATORS = 8, 64
 
 
 class Peak(NamedTuple):
@@ -75,6 +75,12 @@ class TopImages(Result):
     pictures: Tensor
     positions: Tensor
     count: int
+
+    def __post_init__(self) -> None:
+        last = max((a + b for a, b in zip(self.starts, self.units, strict=True)), default=0)
+        shape = self.values.shape
+        if (self.pictures.shape, self.positions.shape) != (shape, (*shape, 2)) or shape[0] != last:
+            raise ValueError("the parts of these top images do not fit together")
 
     def best(self, layer: str, unit: int) -> list[Peak]:
         """Give a unit's strongest pictures, strongest first.
@@ -152,11 +158,20 @@ def top_images(
 
 
 def pictures_at_once(model: VisionModel) -> int:
-    """Give a number of pictures with which one call of the pass is short, and few are wasted."""
-    largest = max(prod(layer.shape) for layer in model.layers.values())
-    most = _MOST_AT_ONCE.get(model.device.type, _MOST_ON_ACCELERATORS)
-    room = _VALUES_AT_ONCE if model.device.type == "cpu" else most * _VALUES_AT_ONCE
-    return max(1, min(most, room // largest))
+    """Give a number of pictures with which no call of the pass is long, and few are wasted."""
+    if model.device.type != "cpu":
+        return _MOST_ON_ACCELERATORS
+    parts = dict(model.module.named_modules())
+    work = [
+        prod(layer.shape) * _per_value(parts.get(layer.name)) for layer in model.layers.values()
+    ]
+    return max(1, min(_MOST, _WORK_AT_ONCE // max(work, default=1)))
+
+
+def _per_value(part: nn.Module | None) -> int:
+    """Give how many multiplications a layer's value costs; moving it costs as much as some."""
+    weight = getattr(part, "weight", None)
+    return max(_MOVING, weight[0].numel() if isinstance(weight, Tensor) and weight.dim() > 1 else 1)
 
 
 class TopImagesAccumulator:
@@ -170,8 +185,8 @@ class TopImagesAccumulator:
 
     Attributes
     ----------
-    count : how many pictures it has seen; `largest` : of a batch that fitted into memory, once one
-        did not, else None.
+    count : how many pictures it has seen; `last` : the number of the last one, -1 before the first.
+    largest : number of pictures that fitted into memory, once a batch did not; else None.
     """
 
     def __init__(self, model: Any, layers: Sequence[str] | None = None, *, k: int = NINE) -> None:
@@ -180,7 +195,7 @@ class TopImagesAccumulator:
         self._model, self._layers, self._k = model, layers, k
         self.count = 0
         self.largest: int | None = None
-        self._last = -1
+        self.last = -1
         self._rows: LayerPeaks | None = None
 
     def update(
@@ -208,13 +223,13 @@ class TopImagesAccumulator:
         torch.cuda.OutOfMemoryError
             Not even one picture fits.
         """
-        given = list(range(self._last + 1, self._last + 1 + len(pictures)))
+        given = list(range(self.last + 1, self.last + 1 + len(pictures)))
         given = given if numbers is None else list(numbers)
         if len(given) != len(pictures) or any(
-            a >= b for a, b in zip([self._last, *given], given, strict=False)
+            a >= b for a, b in zip([self.last, *given], given, strict=False)
         ):
             raise ValueError(
-                f"numbers must be {len(pictures)} ascending ones above {self._last}, got {given}"
+                f"numbers must be {len(pictures)} ascending ones above {self.last}, got {given}"
             )
         rows = self._rows or LayerPeaks(self._model, pictures[:1], self._layers, self._k)
         self._rows = rows
@@ -227,7 +242,7 @@ class TopImagesAccumulator:
                     raise
                 self.largest = size // 2
                 continue
-            self.count, self._last = self.count + size, given[size - 1]
+            self.count, self.last = self.count + size, given[size - 1]
             pictures, given = pictures[size:], given[size:]
 
     def merge(self, other: TopImagesAccumulator) -> None:
@@ -246,7 +261,7 @@ class TopImagesAccumulator:
             self._rows = LayerPeaks(self._model, other._rows.record.picture, self._layers, self._k)
         self._rows.merge(other._rows)
         self.count += other.count
-        self._last = max(self._last, other._last)
+        self.last = max(self.last, other.last)
 
     def result(self) -> TopImages:
         """Give what there is so far.

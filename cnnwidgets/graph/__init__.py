@@ -2,6 +2,7 @@
 
 from cnnwidgets.graph.capture import capture
 from cnnwidgets.graph.fields import Field
+from cnnwidgets.graph.identity import identity
 from cnnwidgets.graph.naming import closest_name
 from cnnwidgets.graph.recording import record
 from cnnwidgets.graph.records import Layer, Record, StaleRecordError
@@ -9,7 +10,7 @@ from cnnwidgets.graph.replay import run_from
 from cnnwidgets.graph.reversal import reverse
 from cnnwidgets.graph.rules import DECONVNET, GUIDED, RULES, SALIENCY, Rule, named_rule
 from cnnwidgets.graph.twin import ReadOut, Twin
-from cnnwidgets.graph.visit import reachable, rectified, visit
+from cnnwidgets.graph.visit import derived, reachable, visit
 
 __all__ = [
     "DECONVNET",
@@ -25,10 +26,11 @@ __all__ = [
     "Twin",
     "capture",
     "closest_name",
+    "derived",
+    "identity",
     "named_rule",
     "reachable",
     "record",
-    "rectified",
     "reverse",
     "run_from",
     "visit",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnwidgets.graph.conditions import plain_modes, random_state_as_found
 from cnnwidgets.graph.operations import Unknown
-from cnnwidgets.graph.records import LOST, Call, Record
+from cnnwidgets.graph.records import LOST, Call, Record, ValueRef
 from cnnwidgets.graph.replay import PICTURE, _needed, _outputs, _run
 
 Take = Callable[[str, int, Tensor], None]
@@ -73,15 +73,33 @@ def reachable(record: Record) -> list[str]:
     ]
 
 
-def rectified(record: Record, layers: Sequence[str]) -> dict[str, str]:
-    """Give the layers that are max(x, 0) of another of them, with its name."""
+def derived(record: Record, layers: Sequence[str]) -> dict[str, tuple[tuple[str, ...], bool]]:
+    """Give the layers whose peaks follow from those of others: joined channels, max(x, 0).
+
+    Returns
+    -------
+    name -> (the layers whose channels it holds, in order; whether it rectifies them), in execution
+    order: what it follows from may follow itself.
+    """
     names = {record.value_of(name): name for name in reversed(layers)}
     found = {}
-    for value, name in names.items():
+    for value in sorted(names):
         call = record.calls[record.makers[value]] if record.makers[value] >= 0 else None
-        if call and call.function.overloadpacket.__name__ in ("relu", "relu_"):
-            found[name] = names.get(call.inputs[0], "")
-    return {name: read for name, read in found.items() if read and read not in found}
+        parts = _joined(call, len(record.shapes[value])) if call else ()
+        if parts and all(part in names for part in parts):
+            found[names[value]] = (tuple(names[part] for part in parts), len(parts) == 1)
+    return found
+
+
+def _joined(call: Call, axes: int) -> Sequence[int]:
+    """Give the value that a call rectifies, or those whose channels it joins; else nothing."""
+    kind = call.function.overloadpacket.__name__
+    if kind in ("relu", "relu_"):
+        return call.inputs
+    if kind != "cat" or len(call.args) < 2 or call.args[1] not in (1, 1 - axes):
+        return ()
+    parts = [part.value for part in call.args[0] if isinstance(part, ValueRef)]
+    return parts if 1 < len(parts) == len(call.args[0]) else ()
 
 
 def _shifted(take: Take, first: int, name: str, activation: Tensor) -> None:

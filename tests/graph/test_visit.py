@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnnwidgets.graph import StaleRecordError, capture, reachable, record, rectified, visit
+from cnnwidgets.graph import StaleRecordError, capture, derived, reachable, record, visit
 from tests.as_found import model_as_found
 from tests.graph.networks import Residual, Step, Stress, small
 
@@ -161,11 +161,21 @@ def test_layers_that_mix_pictures_in_one_axis_are_not_reachable() -> None:
     assert ":relu" not in reachable(made) and "after" in reachable(made)
 
 
-def test_rectified_layers_are_told_with_what_they_rectify() -> None:
+def test_layers_that_follow_from_others_are_told() -> None:
     made = record(small(), torch.randn(1, 3, 32, 32))
-    assert rectified(made, reachable(made)) == {"1": "0", "4": "3", "8": "7"}
-    assert rectified(made, ["1", "2"]) == {}
+    follow = {"1": (("0",), True), "4": (("3",), True), "8": (("7",), True)}
+    assert derived(made, reachable(made)) == follow
+    assert derived(made, ["1", "2"]) == {}
     capped = record(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU6()), torch.randn(1, 3, 6, 6))
-    assert rectified(capped, reachable(capped)) == {}
+    assert derived(capped, reachable(capped)) == {}
     twice = record(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.ReLU()), torch.randn(1, 3, 6, 6))
-    assert rectified(twice, reachable(twice)) == {"1": "0"}
+    assert derived(twice, reachable(twice)) == {"1": (("0",), True), "2": (("1",), True)}
+    joins = record(Residual(), torch.randn(1, 3, 16, 16))
+    parts = ("fire:relu#2", "fire:relu#3")
+    assert derived(joins, reachable(joins))["fire"] == (parts, False)
+    rows = record(Step(lambda x: torch.cat([x, x], 2)), torch.randn(1, 3, 6, 6))
+    assert derived(rows, reachable(rows)) == {}
+    constant = record(
+        Step(lambda x: torch.cat([x, torch.ones(1, 1, 6, 6)], 1), out=5), torch.randn(1, 3, 6, 6)
+    )
+    assert derived(constant, reachable(constant)) == {}
