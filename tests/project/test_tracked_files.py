@@ -10,7 +10,7 @@ import pytest
 # Written apart, so that this file does not find itself.
 FOLDERS = [f"/{name}/" for name in ("work", "root", "home", "opt/wheels", "Users")]
 HOSTS = ["pypi" + ".org", "python" + "hosted.org", "npmjs" + ".org", "deb" + ".debian.org"]
-# A folder counts where a path begins, not inside a longer one ("images/work/").
+# A folder counts where a path begins, not inside a longer one ("images/homework/").
 MACHINE = re.compile(
     rb"(?<![\w.)}/-])(?:" + "|".join(map(re.escape, FOLDERS)).encode() + rb")"
     rb"|" + "|".join(map(re.escape, HOSTS)).encode()
