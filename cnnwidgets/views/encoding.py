@@ -41,6 +41,16 @@ def png(image: Bytes, box: Sequence[float] | None = None) -> Frame:
     return _frame(image, box, "png", png_bytes)
 
 
+def shrunk(image: Bytes, longest: int) -> Bytes:
+    """A picture for a small place: no side has more than `longest` pixels, none is enlarged."""
+    height, width = image.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(scale * width)), max(1, round(scale * height)))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+
+
 def overlay(levels: Bytes, start: Sequence[float], jump: Sequence[float]) -> dict[str, Any]:
     """A map as an overlay: one byte a cell, coloured and drawn unsmoothed by the canvas.
 

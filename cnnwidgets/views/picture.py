@@ -1,22 +1,15 @@
 """A picture on a canvas: pixels, a map over them, marks, and positions that can be chosen."""
 
 from collections.abc import Mapping
-from itertools import count
 from typing import Any
 
 import traitlets as t
 
 from cnnwidgets.views.display import OVERLAY_POWER, OVERLAY_STRENGTH, VIRIDIS
-from cnnwidgets.views.view import Numbers, View, counts, numbers, source
+from cnnwidgets.views.view import Numbers, View, counts, numbers, source, stamped
 
 FORMATS = {"rgb", "jpeg", "png"}
 MARKS = {"field", "cell", "free"}
-_serial = count()
-
-
-def _stamped(value: dict[str, Any], _view: View) -> dict[str, Any]:
-    # Some front ends take any two byte buffers of one length for equal and would not redraw.
-    return {**value, "serial": next(_serial)} if value else {}
 
 
 def _keys(value: Mapping[str, Any], wanted: set[str], what: str) -> None:
@@ -51,16 +44,16 @@ class Picture(View):
 
     _esm = (
         f"const VIRIDIS = '{VIRIDIS.tobytes().hex()}';\nconst OVERLAY_POWER = {OVERLAY_POWER};\n"
-        + source("caption.js", "painting.js", "picture.js")
+        + source("caption.js", "frames.js", "painting.js", "picture.js")
     )
 
-    frame = t.Dict().tag(sync=True, to_json=_stamped)
+    frame = t.Dict().tag(sync=True, to_json=stamped)
     """Pixels and the box they cover, from `encoding`; {} while there is nothing yet."""
     window = Numbers(4).tag(sync=True)
     """The part on show, [top, left, bottom, right]; [] shows the picture (or the frame) whole."""
     extent = Numbers(2).tag(sync=True)
     """[height, width] of the picture; what the window shows beyond is hatched; [] for no hatch."""
-    overlay = t.Dict().tag(sync=True, to_json=_stamped)
+    overlay = t.Dict().tag(sync=True, to_json=stamped)
     """A map over the picture, from `encoding.overlay`; {} for none."""
     limits = t.List(t.Unicode()).tag(sync=True)
     """The two ends of the map's scale in words, beside a colour bar in the caption; [] for none."""

@@ -7,7 +7,7 @@ import traitlets as t
 
 from cnnwidgets.views.view import View, source
 
-STATES = ("ready", "busy", "waiting", "stopped", "warning", "refused", "error")
+STATES = ("ready", "busy", "working", "waiting", "stopped", "warning", "refused", "error")
 _serial = count(1)
 
 
@@ -22,6 +22,8 @@ class StatusLine(View):
 
     state = t.Enum(STATES, "ready").tag(sync=True)
     """Shown as a dot: ready and stopped green, busy accent, waiting open, warning, error.
+
+    "working" looks like "busy", but is of long work beside what is shown, which is not stale.
 
     "refused" looks like an error, but what is shown is still true and does not fade.
     """

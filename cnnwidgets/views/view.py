@@ -1,10 +1,13 @@
 """The base of every view: strict keywords, one stylesheet, a caption, one message per update."""
 
 from importlib.resources import files
+from itertools import count
 from typing import Any
 
 import anywidget
 import traitlets as t
+
+_serial = count()
 
 
 def source(*names: str) -> str:
@@ -39,6 +42,14 @@ def counts(value: Any, length: int, what: str) -> list[int]:
     return [int(number) for number in numbers(value, length, what)]
 
 
+def stamped(value: dict[str, Any], _view: "View") -> dict[str, Any]:
+    """A frame for the wire, with a number that no other has.
+
+    Some front ends take any two byte buffers of one length for equal and would not redraw.
+    """
+    return {**value, "serial": next(_serial)} if value else {}
+
+
 class Numbers(t.List[float]):
     """A trait of plain floats, taken from any sequence: `length` of them or none, or any number."""
 
@@ -65,7 +76,7 @@ class View(anywidget.AnyWidget):
         For a keyword that is not a trait (plain ipywidgets would drop it).
     """
 
-    _css = source("style.css", "controls.css", "drawings.css")
+    _css = source("style.css", "controls.css", "drawings.css", "tiles.css")
 
     title = t.Unicode().tag(sync=True)
     """What the drawing shows, in two or three words."""

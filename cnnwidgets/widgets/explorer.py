@@ -148,8 +148,12 @@ class Explorer(ipywidgets.VBox):
         self.set_trait("error", "")
         if not preview:
             self.set_trait("busy", False)
-        state = {"state": "ready", "headline": "Ready", **self._headline(answer, preview)}
-        self._status.show(done=0, total=0, buttons=EXPORTS, **state)
+        self._say_shown(preview)
+
+    def _say_shown(self, preview: bool = False) -> None:
+        """Say in the status line what is shown."""
+        plain = {"state": "ready", "headline": "Ready", "done": 0, "total": 0, "buttons": EXPORTS}
+        self._status.show(**{**plain, **self._headline(self._shown, preview)})
 
     def _fail(self, error: BaseException) -> None:
         self.set_trait("busy", False)

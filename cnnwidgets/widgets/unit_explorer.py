@@ -8,11 +8,14 @@ import traitlets as t
 
 from cnnwidgets.data import ImageSet, load_images
 from cnnwidgets.engines.deconv import Reconstruction
+from cnnwidgets.engines.top_images import Peak
 from cnnwidgets.graph import RULES
 from cnnwidgets.models import VisionModel
-from cnnwidgets.widgets.explorer import Explorer, Job
-from cnnwidgets.widgets.scheduler import Lane
+from cnnwidgets.widgets.explorer import EXPORTS, GO_ON, Explorer, Job
+from cnnwidgets.widgets.scheduler import Lane, process_lane
 from cnnwidgets.widgets.selection import Selection
+from cnnwidgets.widgets.top_nine import TopNine
+from cnnwidgets.widgets.top_words import search_words
 from cnnwidgets.widgets.unit_controls import UnitControls
 from cnnwidgets.widgets.unit_look import Question, Scales, UnitLook, UnitLooks
 from cnnwidgets.widgets.unit_panels import UnitPanels
@@ -56,6 +59,7 @@ class UnitExplorer(Explorer):
     ----------
     result : the `Reconstruction` that was last shown exactly, or None.
     picture, layer, unit, position : of `selection`; they can be read and set here too.
+    top_nine : the `TopNine` strip: its `result` holds the top pictures of all units.
     """
 
     rule = t.Enum(tuple(RULES), "deconvnet")
@@ -89,10 +93,18 @@ class UnitExplorer(Explorer):
         self._panels.picture.observe(self._position_chosen, "chosen")
         self._panels.active.observe(self._bar_chosen, "chosen")
         self._controls = UnitControls(found, self, self._refuse)
-        self._assemble(self._controls.row, self._panels.main)
+        self.top_nine = TopNine(
+            model, found.images, lane or process_lane(), self._tile_chosen, self._searched
+        )
+        self._assemble(self._controls.row, self._panels.main, self.top_nine.view)
         found.observe(self._selected, list(SELECTED))
         self.observe(self._request, ["rule", "colour"])
         self._request()
+
+    def stop(self) -> None:
+        """End what runs, also the search for the top pictures; what is there stays."""
+        super().stop()
+        self.top_nine.stop()
 
     def code(self) -> str:
         """Give the few lines that make `result` in a script."""
@@ -120,6 +132,7 @@ class UnitExplorer(Explorer):
         if not self._closed and hasattr(self, "_controls"):
             self.selection.unobserve(self._selected, list(SELECTED))
             self._looks.forget()
+            self.top_nine.close()
         super().close()
 
     def _selected(self, _: Any) -> None:
@@ -145,9 +158,39 @@ class UnitExplorer(Explorer):
         except t.TraitError as error:
             self._refuse(str(error))
 
+    def _tile_chosen(self, question: Question, peak: Peak) -> None:
+        spatial = self.selection.model.layer(question.layer).spatial
+        self.selection.choose(
+            layer=question.layer,
+            unit=question.unit,
+            picture=peak.picture,
+            position=peak.position if spatial else None,
+        )
+
+    def _searched(self) -> None:
+        """Tell how far the search for the top pictures is, unless the line says more."""
+        nine = self.top_nine
+        if self.busy or self.error or self._shown is None:
+            return
+        if nine.state == "stopped":
+            text = f"{nine.done} of {nine.total} pictures; what is there is kept"
+            told = {"headline": "Stopped", "text": text, "done": 0, "total": 0}
+            self._status.show(state="stopped", buttons=[GO_ON], **told)
+        else:
+            self._say_shown()
+
+    def _pressed(self, change: Any) -> None:
+        if change["new"].get("name") == "go on":
+            self.top_nine.go_on()
+        super()._pressed(change)
+
     def _question(self) -> Question:
         s = self.selection
         return Question(s.picture, s.layer, s.unit, s.position, self.rule, self.colour)
+
+    def _ask(self, question: Question) -> None:
+        self.top_nine.leave(question)
+        super()._ask(question)
 
     def _job(self, question: Question) -> Job:
         looks, scales = self._looks, self._scales
@@ -159,12 +202,19 @@ class UnitExplorer(Explorer):
         return f"unit {question.unit}"
 
     def _headline(self, answer: UnitLook, preview: bool) -> dict[str, Any]:
-        return status_words(answer, preview)
+        said, nine = status_words(answer, preview), self.top_nine
+        if preview:
+            return said
+        if nine.state == "stopped":
+            return {**said, "buttons": [GO_ON, *EXPORTS]}
+        return search_words(nine.done, nine.total) if nine.late else said
 
     def _draw(self, answer: UnitLook, preview: bool) -> None:
         if not preview:
             self.result, self._scales = answer.reconstruction, answer.scales
         self._panels.draw(answer, preview)
+        if not preview:
+            self.top_nine.ask(answer.question)
 
     def _file_name(self, ending: str) -> str:
         if self._shown is None:

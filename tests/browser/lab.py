@@ -191,6 +191,7 @@ def _environment(top: Path, folders: dict[str, Path]) -> dict[str, str]:
         "JUPYTER_DATA_DIR": str(top / "data"),
         "JUPYTER_RUNTIME_DIR": str(folders["runtime"]),
         "IPYTHONDIR": str(top / "ipython"),
+        "CNNWIDGETS_CACHE": str(top / "cache"),
         "PYTHONPATH": os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH")])),
     }
 

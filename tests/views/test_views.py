@@ -9,9 +9,18 @@ import pytest
 from ipywidgets.widgets import widget as registry
 from traitlets import TraitError
 
-from cnnwidgets.views import BarRows, BarStrip, Picture, StatusLine, View, encoding, layout
+from cnnwidgets.views import (
+    BarRows,
+    BarStrip,
+    Picture,
+    StatusLine,
+    TileStrip,
+    View,
+    encoding,
+    layout,
+)
 
-VIEWS = [Picture, BarStrip, BarRows, StatusLine]
+VIEWS = [Picture, BarStrip, BarRows, StatusLine, TileStrip]
 PIXELS = np.zeros((4, 6, 3), np.uint8)
 CELLS = {"rows": 2, "columns": 3, "start": [1, 1], "jump": [2, 2]}
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from cnnwidgets.widgets.scheduler import Lane
@@ -9,3 +11,9 @@ def lane():
     yield lane
     lane.close()
     assert not lane._thread or not lane._thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def _cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Explorers keep what they have looked through: not in the user's cache."""
+    monkeypatch.setenv("CNNWIDGETS_CACHE", str(tmp_path / "cache"))

@@ -132,7 +132,7 @@ def test_the_photograph_is_sent_exactly_at_rest_and_not_again(explorer, inline):
 
 
 def test_scales_stay_while_the_slider_moves(inline):
-    moments = iter(np.arange(0, 1, 0.01))
+    moments = iter(np.arange(0, 1, 0.0005))
     lane = Lane(inline=True, clock=lambda: next(moments))
     explorer = UnitExplorer(network(), pictures(), layer="4", unit=0, lane=lane)
     scales = explorer._scales

@@ -1,0 +1,164 @@
+"""The strongest pictures of all units: found in the background, kept between sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnwidgets.data import ImageSet
+from cnnwidgets.data.kept_results import keep, kept, key_of
+from cnnwidgets.engines.top_images import (
+    Peak,
+    TopImages,
+    TopImagesAccumulator,
+    pictures_at_once,
+)
+from cnnwidgets.graph import Record, identity, record
+from cnnwidgets.models import VisionModel
+from cnnwidgets.results import versions
+
+FORM = "1"
+"""Changes when the same network and pictures would give another index."""
+
+Progress = Callable[[int, int], None]
+
+
+class UnitIndex:
+    """The top pictures of every unit of a network in a set of pictures.
+
+    Only the scheduler's worker calls it. What is asked inside `build`, at its `progress`, gets the
+    best so far.
+
+    Attributes
+    ----------
+    done, total : how many pictures have been looked through, and how many there are.
+    left_out : those that could not be read, by number, with the sentence why.
+    result : once all have been looked through; else None.
+    """
+
+    def __init__(self, model: VisionModel, images: ImageSet) -> None:
+        self._model, self._images = model, images
+        self._made: Record | None = None  # of the network as it was looked through
+        self._found: TopImagesAccumulator | None = None
+        self._key = ""
+        self.result: TopImages | None = None
+        self.left_out: dict[int, str] = {}
+        self.done, self.total = 0, len(images)
+
+    def is_current(self) -> bool:
+        """Tell whether the network still is the one that was looked through."""
+        made = self._made
+        return made is not None and made.twin is self._model.twin and made.is_current()
+
+    def build(self, progress: Progress) -> TopImages:
+        """Give the index: go on where the last one was stopped, or take the one that was kept.
+
+        Raises
+        ------
+        ValueError, OSError
+            No picture can be read.
+        StaleRecordError
+            The weights changed meanwhile.
+        """
+        if not self.is_current():
+            self._begin(progress)
+        if self.result is None:
+            self._look_through(progress)
+        assert self.result is not None
+        return self.result
+
+    def best(self, layer: str, unit: int) -> list[Peak]:
+        """Give a unit's strongest pictures so far, strongest first.
+
+        Raises
+        ------
+        ValueError
+            The layer is not in the index.
+        """
+        so_far = self.result
+        if so_far is None and self._found is not None and self._found.count:
+            so_far = self._found.result()
+        if so_far is None:
+            return []
+        return so_far.best(self._listed(layer, so_far), unit)
+
+    def forget(self) -> None:
+        """Let go of everything."""
+        self._made = self._found = self.result = None
+
+    def _begin(self, progress: Progress) -> None:
+        """Start anew, with the index that was kept of this very network and these pictures."""
+        made, key = self._recorded(), self._key
+        self._key = self._key_of(made, progress)
+        if self.result is None or self._key != key:
+            self.result, self._found, self.left_out, self.done = None, None, {}, 0
+            if self._key and (found := kept(TopImages, self._key)):
+                self.result, self.done = found, self.total
+        self._made = made
+
+    def _recorded(self) -> Record:
+        """Record the first picture that can be read."""
+        for number in range(self.total):
+            try:
+                picture = self._model.crop([self._images.images[number]])
+            except (OSError, ValueError):
+                if number == self.total - 1:
+                    raise
+                continue
+            return record(self._model, self._model.preprocess(picture))
+        raise ValueError("there are no pictures to look through")
+
+    def _key_of(self, made: Record, progress: Progress) -> str:
+        """Give what stands for network, preprocessing and pictures; "" if a file is not there."""
+        parts = [FORM, versions()["cnnwidgets"], versions()["torch"], str(made.picture.device)]
+        parts += [identity(made), *made.layers]
+        tensor = made.picture.detach().float().cpu().contiguous().numpy()
+        digests: list[bytes] = [tensor.tobytes()]
+        try:
+            for digest in self._images.images.digest():
+                digests.append(digest)
+                progress(0, self.total)
+        except OSError:
+            return ""
+        return key_of([*parts, *digests])
+
+    def _look_through(self, progress: Progress) -> None:
+        found = self._found = self._found or TopImagesAccumulator(self._model)
+        size = pictures_at_once(self._model)
+        while self.done < self.total:
+            end = min(self.done + size, self.total)
+            # Of a batch that was stopped a part may be in already.
+            shown = self._shown(range(max(self.done, found.last + 1), end), progress)
+            if shown:
+                pictures = self._model.preprocess([*shown.values()])
+                told = partial(progress, self.done, self.total)
+                found.update(pictures, [*shown], between=told)
+            self.done = end
+            progress(self.done, self.total)
+        if self._made is not None:
+            self._made.check_current()  # else this would be kept as another network's
+        self.result, self._found = found.result(), None
+        if self._key and not self.left_out:
+            keep(self.result, self._key)
+
+    def _shown(self, numbers: range, progress: Progress) -> dict[int, NDArray[np.uint8]]:
+        """Give what the network is shown of pictures; those that cannot be read are left out."""
+        shown = {}
+        for number in numbers:
+            try:
+                shown[number] = self._model.crop([self._images.images[number]])[0]
+            except (OSError, ValueError) as error:
+                self.left_out[number] = str(error)
+            progress(self.done, self.total)
+        return shown
+
+    def _listed(self, layer: str, so_far: TopImages) -> str:
+        """Give the listed layer that is the same tensor: other containers resolve by name, too."""
+        if layer in so_far.layers or self._made is None:
+            return layer
+        value = self._made.value_of(layer)
+        same = [name for name in so_far.layers if self._made.value_of(name) == value]
+        return same[0] if same else layer
