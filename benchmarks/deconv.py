@@ -80,7 +80,7 @@ def against_captum(module: nn.Module, record: graph.Record, layer: str, rounds: 
             return peer.attribute(picture, unit)
 
     def ours(dtype: torch.dtype = torch.float32) -> Windows:
-        return graph.reverse(record, layer, [unit], graph.DECONVNET, dtype=dtype)
+        return graph.reverse(record, layer, [unit], graph.DECONVNET, dtype=dtype).windows
 
     wanted = captum().detach()[0]
     result = reconstruct(record, layer, [unit])

@@ -10,16 +10,18 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import index
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from cnnwidgets.engines.memory import Portions, fitted
 from cnnwidgets.engines.provenance import provenance_of
-from cnnwidgets.engines.responses import strongest_position
+from cnnwidgets.engines.responses import activation_of, strongest_position
 from cnnwidgets.graph import Record, Rule, named_rule, reverse
+from cnnwidgets.graph.reversal import Walk
 from cnnwidgets.results import Result
 
 Unit = int | Sequence[int]
@@ -37,6 +39,7 @@ class Reconstruction(Result):
         response; exactly 0 outside what the units see.
     boxes : int [K, 4], the units' fields (top, left, bottom, right): half-open, unclipped.
     responses : [K], the units' activations in this picture.
+    by_autograd : names of the calls that were reversed by autograd, for want of a reversal of ours.
     """
 
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -50,6 +53,7 @@ class Reconstruction(Result):
     images: Tensor
     boxes: Tensor
     responses: Tensor
+    by_autograd: tuple[str, ...] = ()
 
     def crop(self, k: int = 0) -> Tensor:
         """Give reconstruction k [C, h, w] within its field; zero where that leaves the picture."""
@@ -102,30 +106,68 @@ def reconstruct(
         The network makes a call before this layer that no rule reverses; its name is told.
     StaleRecordError
         The network's weights changed since the record was made.
+    MemoryError
+        Not even one unit fits. Where not all of them fit at once fewer are taken at a time, and
+        the provenance says how many.
     """
     chosen = named_rule(rule)
     placed = tuple(_placed(record, layer, unit) for unit in units)
     if not placed:
         raise ValueError("units must name at least one unit, got none")
-    activation = record.activation(layer)[0]
-    windows = reverse(record, layer, placed, chosen, dtype=dtype)
-    picture = record.picture
-    exact = torch.promote_types(dtype, torch.float32)
-    images = picture.new_zeros((len(placed), *picture.shape[1:]), dtype=exact)
-    height, width = windows.values.shape[2:]
-    for k, (row, column) in enumerate(zip(windows.rows, windows.columns, strict=True)):
-        images[k, :, row : row + height, column : column + width] = windows.values[k]
+    activation = activation_of(record, layer)
+    carried = _carried_back(record, layer, placed, chosen, dtype)
     field = record.layer(layer).field
     boxes = [field.box(*(unit[1:] or (0, 0))) for unit in placed]
-    return Reconstruction(
-        provenance=provenance_of(record, windows.values.dtype),
+    made = Reconstruction(
+        provenance=provenance_of(record, carried.computed_in, at_once=carried.at_once),
         layer=layer,
         units=placed,
         rule=chosen,
-        images=images.cpu(),
+        images=carried.images,
         boxes=torch.tensor(boxes),
-        responses=torch.stack([activation[unit] for unit in placed]).to("cpu", exact),
+        responses=torch.stack([activation[unit] for unit in placed]).to(carried.images),
+        by_autograd=carried.by_autograd,
     )
+    record.check_current()  # else this would belong to no one state of the weights
+    return made
+
+
+class _Carried(NamedTuple):
+    """What came back of K units: images [K, C, H, W] on the CPU, and how."""
+
+    images: Tensor
+    by_autograd: tuple[str, ...]
+    computed_in: torch.dtype
+    at_once: int | None
+
+
+def _carried_back(
+    record: Record, layer: str, units: Sequence[tuple[int, ...]], rule: Rule, dtype: torch.dtype
+) -> _Carried:
+    """Walk back from units, as many at once as fit into memory, and lay them out."""
+    (channels, *size), device = record.picture.shape[1:], record.picture.device
+    picture = f"a picture of {size[0]} × {size[1]}"
+    images = fitted(
+        lambda: torch.zeros(
+            (len(units), channels, *size), dtype=torch.promote_types(dtype, torch.float32)
+        ),
+        f"{len(units)} times {picture}",
+        torch.device("cpu"),
+        "ask for fewer units at once",
+    )
+
+    def walked(part: slice) -> Walk:
+        walk = reverse(record, layer, units[part], rule, dtype=dtype)
+        return replace(walk, windows=replace(walk.windows, values=walk.windows.values.cpu()))
+
+    portions, asked = Portions(), f"one unit of {layer!r} carried back to {picture}"
+    for part, walk in portions.each(len(units), walked, asked, device):
+        windows = walk.windows
+        height, width = windows.values.shape[2:]
+        for k, (row, column) in enumerate(zip(windows.rows, windows.columns, strict=True)):
+            there = images[part.start + k, :, row : row + height, column : column + width]
+            there.copy_(windows.values[k])
+    return _Carried(images, walk.by_autograd, windows.values.dtype, portions.largest)
 
 
 def _placed(record: Record, layer: str, unit: Unit) -> tuple[int, ...]:
@@ -136,6 +178,11 @@ def _placed(record: Record, layer: str, unit: Unit) -> tuple[int, ...]:
         raise ValueError(
             f"{layer!r} gives {list(shape)}, neither a map [channels, rows, columns] nor a vector; "
             "its units cannot be carried back"
+        )
+    if len(shape) == 3 and not record.is_map(layer):
+        raise ValueError(
+            f"the axes of {layer!r}, {list(shape)}, are not known to be channels, rows, columns; "
+            "choose one of the layers that are listed"
         )
     if len(numbers) not in (1, len(shape)):
         wanted = "(channel, row, column) or a channel" if len(shape) == 3 else "an index"

@@ -8,7 +8,7 @@ from cnnwidgets.graph.recording import record
 from cnnwidgets.graph.records import Layer, Record, StaleRecordError
 from cnnwidgets.graph.replay import run_from
 from cnnwidgets.graph.reversal import reverse
-from cnnwidgets.graph.rules import DECONVNET, GUIDED, RULES, SALIENCY, Rule, named_rule
+from cnnwidgets.graph.rules import DECONVNET, GUIDED, RULES, SALIENCY, Rule, named_rule, rule_name
 from cnnwidgets.graph.twin import ReadOut, Twin
 from cnnwidgets.graph.visit import derived, reachable, visit
 
@@ -32,6 +32,7 @@ __all__ = [
     "reachable",
     "record",
     "reverse",
+    "rule_name",
     "run_from",
     "visit",
 ]

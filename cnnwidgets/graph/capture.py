@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import torch
@@ -43,7 +43,8 @@ def capture(
     modules = dict(twin.module.named_modules())
     hooked = {name: modules.get(name.split("#")[0]) for name in layers}
     graded = torch.is_grad_enabled() and pictures.requires_grad
-    with torch.set_grad_enabled(graded), random_state_as_found(pictures.device):
+    as_found = random_state_as_found(pictures.device) if record.draws else nullcontext()
+    with torch.set_grad_enabled(graded), as_found:
         if any(not name or module is None for name, module in hooked.items()):
             results = replay(record.calls, {PICTURE: pictures}, set(values.values()))
             return {name: results[value] for name, value in values.items()}

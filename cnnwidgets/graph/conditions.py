@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 
 @contextmanager
 def plain_conditions(device: torch.device) -> Iterator[None]:
-    """Run without grad, inference mode and autocast, and leave the random state as found."""
-    with random_state_as_found(device), plain_modes(device):
-        yield
-
-
-@contextmanager
-def plain_modes(device: torch.device) -> Iterator[None]:
     """Run without grad, inference mode and autocast."""
     with (
         torch.inference_mode(False),
@@ -28,8 +22,17 @@ def plain_modes(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def random_state_as_found(device: torch.device) -> Iterator[None]:
-    """Let a pass that draws random numbers (dropout left on) leave the generators as they were."""
+    """Leave the random generators as they were, for a call that draws (dropout left on).
+
+    Only ever around what draws: the generators are the process's, and setting them back would
+    undo what another thread drew meanwhile.
+    """
     drawing = [] if device.type == "cpu" else [device]
     kind = "cuda" if device.type == "cpu" else device.type  # with no device this is never asked
     with torch.random.fork_rng(drawing, device_type=kind):
         yield
+
+
+def draws(function: torch._ops.OpOverload[Any, Any]) -> bool:
+    """Tell whether an ATen function draws random numbers."""
+    return torch.Tag.nondeterministic_seeded in function.tags

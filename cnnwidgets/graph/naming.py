@@ -22,7 +22,20 @@ _FAMILIAR = {
 }
 # Calls that nobody would look into as a layer.
 PLUMBING = frozenset(
-    {"view", "clone", "alias", "detach", "_to_copy", "contiguous", "t", "transpose", "expand"}
+    {
+        "view",
+        "clone",
+        "alias",
+        "detach",
+        "_to_copy",
+        "contiguous",
+        "t",
+        "transpose",
+        "permute",
+        "expand",
+        "split",
+        "split_with_sizes",
+    }
 )
 
 

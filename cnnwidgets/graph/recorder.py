@@ -6,7 +6,8 @@ are about a dozen calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,12 +15,26 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from cnnwidgets.graph.axes import Axes, after_known, after_unknown, standard
+from cnnwidgets.graph.conditions import draws, random_state_as_found
 from cnnwidgets.graph.naming import call_kind
-from cnnwidgets.graph.operations import SeenCall, Unknown, read
-from cnnwidgets.graph.operations.base import bind
+from cnnwidgets.graph.operations import Operation, SeenCall, Unknown, read
+from cnnwidgets.graph.operations.base import Pointwise, bind
 from cnnwidgets.graph.records import LOST, Call, ValueRef
 from cnnwidgets.graph.tape import Tape
 from cnnwidgets.graph.twin import Twin
+from cnnwidgets.graph.windows import Shape
+
+# Calls that take no more than the shape of the value they are given.
+_FILLED_LIKE = {
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "new_zeros",
+    "new_ones",
+    "new_full",
+}
+WholeReader = Callable[[str, SeenCall], Operation | None]
 
 
 class WritesItsOwn(BaseException):
@@ -33,9 +48,10 @@ class Recorder(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self._tape, self._twin = tape, twin
         self._values: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._reader: WholeReader | None = None
         # Storages that were constant until a value was written there.
         self._filled: dict[int, Tensor] = {}
-        self._remember(fed, 0)
+        self._remember(fed, 0, fed._version)
 
     def value_of(self, tensor: Any) -> int | None:
         """Give a tensor's value; None: none of the picture's; LOST: an alias was written."""
@@ -46,8 +62,8 @@ class Recorder(TorchDispatchMode):
             return LOST if self._filled and _storage(tensor) in self._filled else None
         return found[0] if tensor._version == found[1] else LOST
 
-    def _remember(self, tensor: Tensor, value: int, writes: int = 0) -> None:
-        self._values[tensor] = (value, tensor._version + writes)
+    def _remember(self, tensor: Tensor, value: int, version: int) -> None:
+        self._values[tensor] = (value, version)
 
     def __torch_dispatch__(
         self,
@@ -63,13 +79,13 @@ class Recorder(TorchDispatchMode):
         filled = [t for t in _written(func, arguments) if self.value_of(t) is None]
         if sum(self._twin.keep_own(tensor) for tensor in filled):
             raise WritesItsOwn
-        if not inputs:
-            return func(*args, **kwargs)
+        if not inputs or func.overloadpacket.__name__ in _FILLED_LIKE:
+            return self._run(func, args, kwargs)
         shapes = [tuple(t.shape) for t, _ in inputs]
         refs = [_referred(argument, self.value_of) for argument in args]
         named_refs = {name: _referred(argument, self.value_of) for name, argument in kwargs.items()}
         varying = {id(t) for t, _ in inputs}
-        result = func(*args, **kwargs)
+        result = self._run(func, args, kwargs)
         outputs = [part for part in _flat([result]) if isinstance(part, Tensor)]
         self._filled |= {_storage(tensor): tensor for tensor in filled}
         if not outputs:
@@ -78,29 +94,71 @@ class Recorder(TorchDispatchMode):
         numbers = tuple(value for _, value in inputs)
         name = func.overloadpacket.__name__
         kind = call_kind(name)
-        operation = (
-            None
-            if LOST in numbers
-            else read(name.rstrip("_") if func._schema.is_mutable else name, seen)
-        )
-        if operation is None:
-            operation = Unknown(_reason(func, LOST in numbers), torch.Tag.pointwise in func.tags)
+        operation = None
+        if LOST not in numbers:
+            plain = name.rstrip("_") if func._schema.is_mutable else name
+            operation = (self._reader and self._reader(plain, seen)) or read(plain, seen)
         tape = self._tape
         parent = tape.parents[-1][0] if tape.parents else ""
-        made = tuple(tape.add_value(tensor) for tensor in outputs)
+        operation, axes = self._placed(func, arguments, numbers, shapes, outputs, operation)
+        made = tuple(map(tape.add_value, outputs, axes))
         call_name = tape.counted.next(f"{parent}:{kind}")
         tape.add_call(
             Call(call_name, func, tuple(refs), named_refs, numbers, made, operation), kind
         )
         for tensor, value in zip(outputs, made, strict=True):
-            self._remember(tensor, value, int(func._schema.is_mutable))
+            self._remember(tensor, value, _version_after(func, arguments, tensor))
         if any(read_out.at == call_name for read_out in tape.read_outs):
             # An in-place call's new version counts only once this handler has returned.
             copied = outputs[0].clone()
-            self._remember(copied, made[0])
+            self._remember(copied, made[0], copied._version)
             with self:
                 tape.read_out(call_name, copied, self.value_of)
         return result
+
+    @contextmanager
+    def whole_function(self, reader: WholeReader) -> Iterator[None]:
+        """Let a function that ATen sees in pieces read its own operation off one of them."""
+        outer, self._reader = self._reader, reader
+        try:
+            yield
+        finally:
+            self._reader = outer
+
+    def _run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if not draws(func):
+            return func(*args, **kwargs)
+        self._tape.draws = True
+        with random_state_as_found(self._tape.picture.device):
+            return func(*args, **kwargs)
+
+    def _placed(
+        self,
+        func: Any,
+        arguments: Mapping[str, Any],
+        numbers: Sequence[int],
+        shapes: Sequence[Shape],
+        outputs: Sequence[Tensor],
+        operation: Operation | None,
+    ) -> tuple[Operation, list[Axes | None]]:
+        """Give the operation, and what the dimensions of each output stand for."""
+        known = [
+            standard(shape) if v == LOST else self._tape.axes[v]
+            for v, shape in zip(numbers, shapes, strict=True)
+        ]
+        after = [tuple(output.shape) for output in outputs]
+        if operation is not None:
+            pointwise = isinstance(operation, Pointwise)
+            return operation, [
+                after_known(known[0], shapes[0], shape, pointwise=pointwise) for shape in after
+            ]
+        name = func.overloadpacket.__name__
+        name = name.rstrip("_") if func._schema.is_mutable else name
+        pointwise = torch.Tag.pointwise in func.tags
+        befores = list(zip(known, shapes, strict=True))
+        found = [after_unknown(name, arguments, pointwise, befores, shape) for shape in after]
+        in_place = all(stay for _, stay in found) and LOST not in numbers
+        return Unknown(str(func), in_place), [axes for axes, _ in found]
 
 
 def _written(func: Any, arguments: Mapping[str, Any]) -> list[Tensor]:
@@ -137,9 +195,13 @@ def _varies(argument: Any, varying: set[int]) -> bool:
     return isinstance(argument, Tensor) and id(argument) in varying
 
 
-def _reason(func: Any, overwritten: bool) -> str:
-    return (
-        f"{func}, which reads a tensor that was overwritten through a view"
-        if overwritten
-        else str(func)
-    )
+def _version_after(func: Any, arguments: Mapping[str, Any], output: Tensor) -> int:
+    """Give the version that an output will have once the handler has returned.
+
+    Only then does torch count what an in-place call wrote, and let a view share its base's version.
+    """
+    schema = func._schema
+    if schema.is_mutable:
+        return output._version + 1
+    viewed = [arguments[a.name] for a in schema.arguments if a.alias_info is not None]
+    return viewed[0]._version if viewed and isinstance(viewed[0], Tensor) else output._version

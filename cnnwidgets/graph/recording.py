@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from cnnwidgets.graph.conditions import plain_conditions
+from cnnwidgets.graph.outputs import chosen_entry, entries
 from cnnwidgets.graph.recorder import Recorder, WritesItsOwn
 from cnnwidgets.graph.records import LOST, Record
 from cnnwidgets.graph.replay import PICTURE, replay
 from cnnwidgets.graph.tape import Tape
 from cnnwidgets.graph.twin import Twin
+from cnnwidgets.graph.whole_functions import SeesWholeFunctions
 
 _ATTEMPTS = 3  # at weights that stand still, before a snapshot of them is taken
 
@@ -80,14 +82,16 @@ def _one_pass(twin: Twin, state: tuple[Any, ...], picture: Tensor) -> Record:
     fed = tape.picture.clone()  # the network may overwrite what it is given
     recorder = Recorder(tape, fed, twin)
     with _named(module, tape, recorder), recorder:
-        output = _one_tensor(module(fed))
+        with SeesWholeFunctions(recorder):
+            given = module(fed)
+        answer, output = chosen_entry(given, twin.answer, twin.name)
         value = recorder.value_of(output)
         if output is not None and value is not None and value != LOST:
             tape.name_value("", value, type(module).__name__)
             tape.read_out("", output, recorder.value_of)
         else:
             output = None
-    made = tape.finish(twin, state, output)
+    made = tape.finish(twin, state, output, answer)
     _check_finite(made, module)
     return made
 
@@ -108,12 +112,22 @@ def _named(module: nn.Module, tape: Tape, recorder: Recorder) -> Iterator[None]:
             return
         name, _ = tape.parents.pop()
         last = last_child.pop()
-        tensor = _one_tensor(output)
-        value = recorder.value_of(tensor)
-        last_child[-1] = value
-        if name and tensor is not None and value is not None and value != LOST:
+        if not name:
+            return
+        given = {
+            entry: (tensor, value)
+            for entry, tensor in entries(output).items()
+            if (value := recorder.value_of(tensor)) is not None and value != LOST
+        }
+        if "" in given:
+            tensor, value = given[""]
+            last_child[-1] = value
             tape.leave(name, type(part).__name__, value, leaf=leaf, last=last)
             tape.read_out(name, tensor, recorder.value_of)
+            return
+        last_child[-1] = None
+        for entry, (_, value) in given.items():
+            tape.list_entry(f"{name}[{entry}]", value)
 
     def attach(name: str, part: nn.Module) -> None:
         leaf = not any(part.children())
@@ -128,12 +142,6 @@ def _named(module: nn.Module, tape: Tape, recorder: Recorder) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _one_tensor(output: Any) -> Tensor | None:
-    if isinstance(output, list | tuple) and len(output) == 1:
-        output = output[0]
-    return output if isinstance(output, Tensor) else None
 
 
 def _check_finite(made: Record, module: nn.Module) -> None:
@@ -156,9 +164,7 @@ def _check_complete(made: Record) -> None:
     if made.output is None or any(LOST in call.inputs for call in made.calls):
         return
     value = made.values[""]
-    if torch.Tag.nondeterministic_seeded in {
-        tag for call in made.calls for tag in call.function.tags
-    }:
+    if made.draws:
         return
     with plain_conditions(made.picture.device):
         again = replay(made.calls, {PICTURE: made.picture}, [value])[value]

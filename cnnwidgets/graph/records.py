@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cnnwidgets.graph.conditions import plain_conditions
 from cnnwidgets.graph.fields import Field
 from cnnwidgets.graph.naming import closest_name
-from cnnwidgets.graph.operations import Operation
+from cnnwidgets.graph.operations import Operation, Unknown
 from cnnwidgets.graph.prepared import PreparedWeights
 from cnnwidgets.graph.twin import Twin
 from cnnwidgets.graph.windows import Shape
@@ -91,14 +92,21 @@ class Record:
     output : [1, ...] what the network answered (the tensor, where it answers with one).
     calls : the primitive calls, in order.
     layers : name -> `Layer` in execution order: leaf modules, functional calls, and containers
-        whose output is not simply their last child's.
+        whose output is not simply their last child's. Values that are laid out otherwise than
+        [1, C, H, W] or [1, F] (tokens, channels last) have no units to point at and are left out.
+    answer : which entry `output` is, where the network answers with several; else "".
+    draws : whether the network draws random numbers, even in eval mode.
     """
 
     picture: Tensor
     output: Tensor | None
     calls: tuple[Call, ...]
     layers: Mapping[str, Layer]
+    maps: frozenset[int]  # the values whose axes are those of a map or a vector
+    answer: str
+    draws: bool
     shapes: Sequence[Shape]
+    dtypes: Sequence[torch.dtype]
     makers: Sequence[int]
     values: Mapping[str, int]
     kinds: Mapping[str, str]
@@ -106,6 +114,7 @@ class Record:
     twin: Twin
     state: tuple[Any, ...]  # of the twin, when the record was made
     _kept: dict[str, Tensor] = field(default_factory=dict)
+    _inputs: dict[int, Tensor] = field(default_factory=dict)  # of calls that autograd walks back
 
     def __repr__(self) -> str:
         shape = " × ".join(map(str, self.picture.shape[1:]))
@@ -158,6 +167,10 @@ class Record:
             raise ValueError(f"layer {layer!r} is not in {self.model_name}{near}")
         return self.values[layer]
 
+    def is_map(self, layer: str) -> bool:
+        """Tell whether a layer is laid out as [1, C, H, W], or as a vector [1, F]."""
+        return self.value_of(layer) in self.maps
+
     def layer(self, name: str) -> Layer:
         """Give a layer by its name, also one that `layers` does not list."""
         value = self.value_of(name)
@@ -174,9 +187,34 @@ class Record:
             self.check_current()
             with plain_conditions(self.picture.device):
                 found = capture(self.twin, self.picture, [layer], self)[layer]
+            self.check_current()  # nothing was written meanwhile
             self._kept.clear()
             self._kept[layer] = found
         return self._kept[layer]
+
+    def inputs_of(self, call: Call) -> dict[int, Tensor]:
+        """Give the values that a call without a reversal of ours took; they are kept.
+
+        Raises
+        ------
+        NotImplementedError
+            A call before it reads a tensor of which nobody knows what it holds.
+        """
+        from cnnwidgets.graph.replay import PICTURE, replay  # which reads records
+
+        if missing := set(call.inputs) - set(self._inputs):
+            # Most likely those of the other such calls are wanted next: one pass for all.
+            before = self.calls[: self.calls.index(call) + 1]
+            others = [c for c in before if isinstance(c.operation, Unknown)]
+            wanted = missing.union(*(c.inputs for c in others if LOST not in c.inputs))
+            given = {PICTURE: self.picture}
+            try:
+                found = replay(before, given, wanted - set(self._inputs))
+            except NotImplementedError:  # not all can be had; perhaps these can
+                found = replay(before, given, missing)
+            self.check_current()
+            self._inputs |= found
+        return {value: self._inputs[value] for value in call.inputs}
 
     @cached_property
     def overwritten(self) -> frozenset[int]:
@@ -194,12 +232,13 @@ class Record:
 
     @property
     def nbytes(self) -> int:
-        """The memory of picture, output, signs, switches and the kept activation, in bytes."""
-        held = [self.picture, self.output, *self._kept.values()]
+        """The memory of picture, output, signs, switches and what was kept of them, in bytes."""
+        held = [self.picture, self.output, *self._kept.values(), *self._inputs.values()]
         for call in self.calls:
             # Weights belong to the network, not to the record.
             held += [
-                getattr(call.operation, name, None) for name in ("active", "switches", "share")
+                getattr(call.operation, name, None)
+                for name in ("active", "switches", "share", "normalised")
             ]
         return sum(tensor.nbytes for tensor in held if tensor is not None)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnwidgets.graph.conditions import random_state_as_found
+from cnnwidgets.graph.conditions import draws, random_state_as_found
 from cnnwidgets.graph.operations import Unknown
 from cnnwidgets.graph.operations.shaping import Identity, Reshape
 from cnnwidgets.graph.records import LOST, Call, Record, ValueRef
@@ -49,8 +49,7 @@ def run_from(record: Record, layer: str, activation: Tensor) -> Tensor:
             f"{layer!r} does not hold all that the output needs: another way leads from the "
             "picture around it; choose a layer through which everything flows"
         )
-    with random_state_as_found(activation.device):
-        return replay(record.calls, {value: activation}, [output])[output]
+    return replay(record.calls, {value: activation}, [output])[output]
 
 
 def replay(
@@ -122,8 +121,12 @@ def _run(call: Call, values: Mapping[int, Tensor], count: int, spent: Collection
         elif argument.name in kwargs:
             kwargs[argument.name] = kwargs[argument.name].clone()
     known = isinstance(call.operation, Reshape | Identity)
-    if known and call.function.overloadpacket.__name__ in ("view", "_unsafe_view"):
+    view = call.function.overloadpacket.__name__ in ("view", "_unsafe_view")
+    if known and view and args[1][0] == 1:
         args[1] = [count, *args[1][1:]]  # its shape begins with the number of pictures
+    if draws(call.function):
+        with random_state_as_found(values[call.inputs[0]].device):
+            return call.function(*args, **kwargs)
     return call.function(*args, **kwargs)
 
 

@@ -30,11 +30,24 @@ SALIENCY = Rule(mask=True, switch=True, rectify=False)
 DECONVNET = Rule(mask=False, switch=True, rectify=True)
 GUIDED = Rule(mask=True, switch=True, rectify=True)
 
-RULES = {"deconvnet": DECONVNET, "saliency": SALIENCY, "guided": GUIDED}
+RULES = {
+    "deconvnet": DECONVNET,
+    "saliency": SALIENCY,
+    "guided": GUIDED,
+    "FTF": Rule(mask=False, switch=True, rectify=False),
+    "FFT": Rule(mask=False, switch=False, rectify=True),
+    "TFF": Rule(mask=True, switch=False, rectify=False),
+    "TFT": Rule(mask=True, switch=False, rectify=True),
+    "FFF": Rule(mask=False, switch=False, rectify=False),
+}
+"""All eight [3]_. Those without a name have their letters: mask, switch, rectify, true or false.
+
+The last four are the first four without the switches.
+"""
 
 
 def named_rule(rule: str | Rule) -> Rule:
-    """Give the rule of a name: "deconvnet", "saliency" or "guided"; a `Rule` stays itself.
+    """Give the rule of a name, one of `RULES`; a `Rule` stays itself.
 
     Raises
     ------
@@ -49,3 +62,8 @@ def named_rule(rule: str | Rule) -> Rule:
             f"rule must be one of {names} or a Rule(mask, switch, rectify), got {rule!r}"
         )
     return RULES[rule]
+
+
+def rule_name(rule: Rule) -> str:
+    """Give the name of a rule, one of `RULES`."""
+    return next(name for name, switches in RULES.items() if switches == rule)

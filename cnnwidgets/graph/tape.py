@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from cnnwidgets.graph.axes import Axes, is_map, standard
 from cnnwidgets.graph.fields import Field
 from cnnwidgets.graph.naming import PLUMBING, Counted
 from cnnwidgets.graph.records import Call, Layer, Record, field_of
@@ -22,6 +24,9 @@ class Tape:
         self.read_outs = read_outs
         self.calls: list[Call] = []
         self.shapes: list[Shape] = [tuple(picture.shape)]
+        self.dtypes: list[torch.dtype] = [picture.dtype]
+        self.axes: list[Axes | None] = [standard(tuple(picture.shape))]
+        self.draws = False
         self.makers: list[int] = [-1]
         self.names: dict[str, int] = {}
         self.kinds: dict[str, str] = {}
@@ -29,9 +34,11 @@ class Tape:
         self.parents: list[tuple[str, bool]] = []  # (name, is a leaf module), innermost last
         self.counted = Counted()
 
-    def add_value(self, tensor: Tensor) -> int:
+    def add_value(self, tensor: Tensor, axes: Axes | None) -> int:
         """Give a new value its number."""
         self.shapes.append(tuple(tensor.shape))
+        self.dtypes.append(tensor.dtype)
+        self.axes.append(axes)
         self.makers.append(len(self.calls))
         return len(self.shapes) - 1
 
@@ -41,6 +48,12 @@ class Tape:
         self.name_value(call.name, call.outputs[0], kind)
         if kind not in PLUMBING and not (self.parents and self.parents[-1][1]):
             self.listed.append(call.name)
+
+    def list_entry(self, name: str, value: int) -> None:
+        """Name one entry of what a module gives; list it unless a layer stands for it already."""
+        if value not in {self.names[listed] for listed in self.listed}:
+            self.listed.append(name)
+        self.name_value(name, value, "entry")
 
     def name_value(self, name: str, value: int, kind: str) -> None:
         """Let a name stand for a value."""
@@ -70,24 +83,35 @@ class Tape:
                 self.listed.append(read_out.name)
                 self.read_out(read_out.name, answer, value_of)
 
-    def finish(self, twin: Twin, state: tuple[Any, ...], output: Tensor | None) -> Record:
+    def finish(
+        self, twin: Twin, state: tuple[Any, ...], output: Tensor | None, answer: str
+    ) -> Record:
         """Give the finished record."""
         fields: list[Field] = [Field.of_pixels((self.shapes[0][2], self.shapes[0][3]))]
         for call in self.calls:
             fields += [field_of(call, fields, self.shapes)] * len(call.outputs)
+        maps = {
+            value
+            for value, (axes, shape) in enumerate(zip(self.axes, self.shapes, strict=True))
+            if axes is not None and is_map(axes, shape)
+        }
         layers = {
             name: Layer(
                 name, self.kinds[name], self.shapes[self.names[name]][1:], fields[self.names[name]]
             )
             for name in self.listed
-            if len(self.shapes[self.names[name]]) > 1  # a single number has no units
+            if self.names[name] in maps
         }
         return Record(
             picture=self.picture,
             output=output,
             calls=tuple(self.calls),
             layers=layers,
+            maps=frozenset(maps),
+            answer=answer,
+            draws=self.draws,
             shapes=self.shapes,
+            dtypes=self.dtypes,
             makers=self.makers,
             values=self.names,
             kinds=self.kinds,

@@ -9,15 +9,17 @@ from __future__ import annotations
 import copy
 import hashlib
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnwidgets.graph.prepared import PreparedWeights, state_of
+
+Read = TypeVar("Read")
 
 _HOOKS = (
     "_forward_hooks",
@@ -29,6 +31,8 @@ _HOOKS = (
     "_load_state_dict_pre_hooks",
     "_load_state_dict_post_hooks",
 )
+_ATTEMPTS = 20  # at reading weights that are being written
+_SAMPLED = 8  # values of each tensor that are looked at, to see that it was written
 _PARTS = {"_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks"}
 
 
@@ -76,8 +80,10 @@ class Twin:
         self._source = source
         self.read_outs = tuple(read_outs)
         self._name: str | None = None
+        self._answer: str | None = None
         self._structure: list[Any] = []
         self._tensors: list[Tensor] = []
+        self._samples: list[list[Tensor]] = []
         self._module: nn.Module | None = None
         self._own: list[
             tuple[Tensor, Tensor]
@@ -86,6 +92,8 @@ class Twin:
         self.weights = PreparedWeights()
         # Picture shapes at which the recording was checked.
         self.checked: set[tuple[int, ...]] = set()
+        # Which calls without a reversal of ours are linear, by name and shapes.
+        self.call_kinds: dict[tuple[Any, ...], str] = {}
 
     @property
     def original(self) -> nn.Module:
@@ -101,6 +109,13 @@ class Twin:
         return module
 
     @property
+    def answer(self) -> str | None:
+        """Which entry of what the network gives is its answer; None: the first."""
+        if isinstance(self._source, nn.Module):
+            return self._answer
+        return self._answer or getattr(self._source, "output", None)
+
+    @property
     def name(self) -> str:
         """What the network is called: the source's name, else the module's class."""
         name = self._name or getattr(self._source, "name", None)
@@ -113,21 +128,39 @@ class Twin:
         if self._module is None or not _same(structure, self._structure):
             self._module, self._structure = _copied(self.original, self._own), structure
             self._tensors = [part for part in structure if isinstance(part, Tensor)]
+            self._samples = _sampled(self._tensors)
             self.checked.clear()
+            self.call_kinds.clear()
         with torch.no_grad():
             for tensor, own in self._own:
                 own.copy_(tensor)
         return self._module
 
     def state(self) -> tuple[Any, ...]:
-        """Give what changes when a weight is written or anything is exchanged."""
-        return (self.module, *map(state_of, self._tensors))
+        """Give what changes when a weight is written or anything is exchanged.
+
+        Versions do not tell all: fused optimizers, batch norm in training and writes to `.data`
+        leave them as they are. So a few values of every tensor are looked at, too.
+        """
+        module = self.module
+        states = [*map(state_of, self._tensors)]
+        with torch.no_grad(), torch.inference_mode(False):
+            found = [torch.cat(sample).view(torch.uint8).tolist() for sample in self._samples]
+        return (module, *states, *map(tuple, found))
 
     def snapshot(self) -> Twin:
-        """Give a twin of a full copy that shares nothing, for weights that will not stand still."""
-        clones = [(tensor, _clone(tensor)) for tensor in _tensors_of(self.original)]
+        """Give a twin of a full copy that shares nothing, for weights that will not stand still.
+
+        Raises
+        ------
+        RuntimeError
+            They are written even while they are copied, each time.
+        """
+        clones, _ = self._at_rest(
+            lambda: [(tensor, _clone(tensor)) for tensor in _tensors_of(self.original)]
+        )
         still = Twin(_copied(self.original, clones), self.read_outs)
-        still._name = self.name
+        still._name, still._answer = self.name, self.answer
         return still
 
     def keep_own(self, written: Tensor) -> bool:
@@ -150,16 +183,31 @@ class Twin:
 
     def fingerprint(self) -> str:
         """Give 16 hex digits that tell these weights from all others (SHA-256 of all of them)."""
-        state = self.state()
-        if self._digest is None or self._digest[0] != state:
-            digest = hashlib.sha256()
-            for name, tensor in self.named_weights():
-                digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-                digest.update(
-                    tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
-                )
-            self._digest = (state, digest.hexdigest()[:16])
+        if self._digest is None or self._digest[0] != self.state():
+            digest, state = self._at_rest(self._hashed)
+            self._digest = (state, digest)
         return self._digest[1]
+
+    def _hashed(self) -> str:
+        digest = hashlib.sha256()
+        for name, tensor in self.named_weights():
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(
+                tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+            )
+        return digest.hexdigest()[:16]
+
+    def _at_rest(self, read: Callable[[], Read]) -> tuple[Read, tuple[Any, ...]]:
+        """Give what is read while nothing is written, and the state that this was."""
+        for _ in range(_ATTEMPTS):
+            before = self.state()
+            found = read()
+            if self.state() == before:
+                return found, before
+        raise RuntimeError(
+            f"the weights of {self.name} are being written all the time, so no moment of them can "
+            "be looked at; let the training rest for a moment"
+        )
 
     def named_weights(self) -> Iterator[tuple[str, Tensor]]:
         """Give all parameters, buffers and read-outs with their names."""
@@ -170,6 +218,22 @@ class Twin:
                 (f"{read_out.name}.weight", read_out.weight),
                 (f"{read_out.name}.bias", read_out.bias),
             )
+
+
+def _sampled(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Give views of a few values of each tensor, together where they can be read at once."""
+    groups: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
+    for tensor in tensors:
+        if tensor.numel() and tensor.layout == torch.strided and tensor.device.type != "meta":
+            found = groups.setdefault((tensor.dtype, tensor.device), [])
+            bare = tensor.detach()
+            dense = bare.is_contiguous() or bare.is_contiguous(memory_format=torch.channels_last)
+            if dense:  # as it lies in memory, so that nothing is copied
+                step = -(-bare.numel() // _SAMPLED)
+                found.append(bare.as_strided((bare.numel(),), (1,))[::step])
+            else:
+                found.append(bare[(0,) * bare.dim()].reshape(1))
+    return list(groups.values())
 
 
 def _structure(module: nn.Module) -> Iterator[Any]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import torch
 from torch import Tensor
 
-from cnnwidgets.graph.conditions import plain_modes, random_state_as_found
+from cnnwidgets.graph.conditions import plain_conditions
 from cnnwidgets.graph.operations import Unknown
 from cnnwidgets.graph.records import LOST, Call, Record, ValueRef
 from cnnwidgets.graph.replay import PICTURE, _needed, _outputs, _run
@@ -53,7 +52,7 @@ def visit(record: Record, pictures: Tensor, layers: Sequence[str], take: Take) -
             "be run alone; ask for layers before it"
         )
     apart = any(isinstance(call.operation, Unknown) for call in needed)
-    with plain_modes(pictures.device):
+    with plain_conditions(pictures.device):
         for first in range(0, len(pictures), 1 if apart else len(pictures)):
             part = pictures[first : first + 1] if apart else pictures
             _run_through(needed, part, names, partial(_shifted, take, first))
@@ -121,11 +120,7 @@ def _run_through(
         spent = [
             v for v in call.inputs if writes and last_use[v] == i and _alone(v, values, pictures)
         ]
-        if torch.Tag.nondeterministic_seeded in call.function.tags:
-            with random_state_as_found(pictures.device):
-                result = _run(call, values, len(pictures), spent)
-        else:
-            result = _run(call, values, len(pictures), spent)
+        result = _run(call, values, len(pictures), spent)
         values.update(zip(call.outputs, _outputs(result), strict=True))
         del result
         for value in call.outputs:

@@ -17,7 +17,8 @@ class Windows:
 
     Attributes
     ----------
-    values : [K, C, h, w], or [K, F] of a vector layer.
+    values : [K, C, h, w], or [K, F] of a vector layer. Of what is laid out otherwise, [K, ...] the
+        whole value, of which the last two dimensions are handled as rows and columns.
     rows, columns : where each window starts in the map; empty for a vector layer.
     channels : while set, `values` has one channel and that of window k is ``channels[k]``: so a
         walk's first steps cost one channel, not all.
@@ -33,7 +34,7 @@ class Windows:
     @property
     def flat(self) -> bool:
         """Whether these are windows of a vector layer."""
-        return self.values.dim() == 2
+        return self.values.dim() <= 2
 
     @property
     def aligned(self) -> bool:
@@ -62,11 +63,11 @@ class Windows:
         if self.flat:
             return recorded if self.channels is None else recorded[:, list(self.channels)].T
         down, across = scale
-        h, w = self.values.shape[2] * down, self.values.shape[3] * across
+        h, w = self.values.shape[-2] * down, self.values.shape[-1] * across
         rows = [row * down for row in self.rows]
         columns = [column * across for column in self.columns]
         if self.channels is None and self.aligned:
-            return recorded[:, :, rows[0] : rows[0] + h, columns[0] : columns[0] + w]
+            return recorded[..., rows[0] : rows[0] + h, columns[0] : columns[0] + w]
         parts = []
         for k, (row, column) in enumerate(zip(rows, columns, strict=True)):
             only = slice(None)
@@ -79,7 +80,7 @@ class Windows:
         self, rows: Sequence[int], columns: Sequence[int], height: int, width: int
     ) -> Windows:
         """See the same values through other windows: a slice where that can be, else a copy."""
-        h, w = self.values.shape[2:]
+        h, w = self.values.shape[-2:]
         down = {new - old for new, old in zip(rows, self.rows, strict=True)}
         right = {new - old for new, old in zip(columns, self.columns, strict=True)}
         if len(down) == len(right) == 1:
@@ -87,21 +88,21 @@ class Windows:
             if y >= 0 and x >= 0 and y + height <= h and x + width <= w:
                 return replace(
                     self,
-                    values=self.values[:, :, y : y + height, x : x + width],
+                    values=self.values[..., y : y + height, x : x + width],
                     rows=rows,
                     columns=columns,
                 )
-        values = _zeros((*self.values.shape[:2], height, width), self.values)
+        values = _zeros((*self.values.shape[:-2], height, width), self.values)
         for k, (row, column, old_row, old_column) in enumerate(
             zip(rows, columns, self.rows, self.columns, strict=True)
         ):
             top, bottom = max(row, old_row), min(row + height, old_row + h)
             left, right_ = max(column, old_column), min(column + width, old_column + w)
             if top < bottom and left < right_:
-                values[k, :, top - row : bottom - row, left - column : right_ - column] = (
+                values[k, ..., top - row : bottom - row, left - column : right_ - column] = (
                     self.values[
                         k,
-                        :,
+                        ...,
                         top - old_row : bottom - old_row,
                         left - old_column : right_ - old_column,
                     ]
@@ -110,10 +111,10 @@ class Windows:
 
     def inside(self, shape: Shape) -> Windows:
         """Cut away what lies outside a map of this shape [1, C, H, W]."""
-        h, w = self.values.shape[2:]
-        rows, height = _common_span(self.rows, (row + h for row in self.rows), shape[2])
+        h, w = self.values.shape[-2:]
+        rows, height = _common_span(self.rows, (row + h for row in self.rows), shape[-2])
         columns, width = _common_span(
-            self.columns, (column + w for column in self.columns), shape[3]
+            self.columns, (column + w for column in self.columns), shape[-1]
         )
         return self.moved(rows, columns, height, width)
 
@@ -124,11 +125,11 @@ class Windows:
             a, b = a.dense(shape[1]), b.dense(shape[1])
         if a.flat:
             return replace(a, values=a.values + b.values, owned=True)
-        (ah, aw), (bh, bw) = a.values.shape[2:], b.values.shape[2:]
+        (ah, aw), (bh, bw) = a.values.shape[-2:], b.values.shape[-2:]
         bottoms = (max(p + ah, q + bh) for p, q in zip(a.rows, b.rows, strict=True))
         rights = (max(p + aw, q + bw) for p, q in zip(a.columns, b.columns, strict=True))
-        rows, height = _common_span(list(map(min, a.rows, b.rows)), bottoms, shape[2])
-        columns, width = _common_span(list(map(min, a.columns, b.columns)), rights, shape[3])
+        rows, height = _common_span(list(map(min, a.rows, b.rows)), bottoms, shape[-2])
+        columns, width = _common_span(list(map(min, a.columns, b.columns)), rights, shape[-1])
         a, b = (windows.moved(rows, columns, height, width) for windows in (a, b))
         return replace(a, values=a.values + b.values, owned=True)
 

@@ -100,7 +100,7 @@ def test_what_has_no_classes_is_told() -> None:
         def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
             return {"out": super().forward(x)}
 
-    with pytest.raises(ValueError, match="got no single tensor"):
+    with pytest.raises(ValueError, match="got a tensor"):
         best_classes(record(Two(3, 4, 3), torch.zeros(1, 3, 8, 8)))
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnnwidgets.engines.deconv import reconstruct
-from cnnwidgets.graph import Rule, record
+from cnnwidgets.graph import RULES, Rule, record
 from tests.graph.reference import Reference, agree
 
 
@@ -42,7 +42,9 @@ def test_the_field_begins_in_the_border():
     assert made.layer("second").field.start == (-3 - 3 * 2, -2 - 2 * 2)
 
 
-def test_a_pad_that_cuts_is_refused_by_name():
-    made = record(Padded((-1, 0, 0, 0)), torch.randn(1, 3, 17, 19))
-    with pytest.raises(NotImplementedError, match="constant_pad_nd"):
-        reconstruct(made, "first", [(0, 0, 0)])
+def test_a_pad_that_cuts_goes_by_autograd():
+    net, picture = Padded((-1, 0, 0, 0)), torch.randn(1, 3, 17, 19)
+    found = reconstruct(record(net, picture), "second", [(1, 2, 2)], rule="guided")
+    wanted = Reference(net, picture).image("second", (1, 2, 2), RULES["guided"])
+    assert agree(found.images[0], wanted)
+    assert found.by_autograd == (":constant_pad_nd", ":constant_pad_nd#2")

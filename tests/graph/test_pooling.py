@@ -107,6 +107,6 @@ def test_a_mean_over_positions_is_an_average_pool() -> None:
 def test_the_walk_carries_only_the_window() -> None:
     """A unit of a small field costs a small window, whatever the picture's size."""
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.MaxPool2d(3, 2), nn.Conv2d(8, 8, 3))
-    windows = reverse(record(net, torch.randn(1, 3, 150, 150)), "2", [(0, 30, 40)], SALIENCY)
+    windows = reverse(record(net, torch.randn(1, 3, 150, 150)), "2", [(0, 30, 40)], SALIENCY).windows
     assert windows.values.shape == (1, 3, 9, 9)
     assert (list(windows.rows), list(windows.columns)) == ([60], [80])

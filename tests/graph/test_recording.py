@@ -3,6 +3,7 @@
 import gc
 import threading
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -68,10 +69,11 @@ def test_three_hundred_records_leave_nothing_behind() -> None:
 
     for _ in range(5):
         work()
-    before = _counts(model.twin.module), _counts(net), _counts(twin.module)
+    copies = model.twin.module, net, twin.module
+    before = [*map(_counts, copies)]
     for _ in range(300):
         work()
-    assert (_counts(model.twin.module), _counts(net), _counts(twin.module)) == before
+    assert [*map(_counts, copies)] == before
 
 
 def test_the_memory_of_a_record_is_told_and_flat() -> None:
@@ -100,7 +102,8 @@ def test_networks_that_answer_with_more_than_one_tensor() -> None:
 
     for kind in (dict, list, tuple):
         made = record(Two(kind), torch.randn(1, 3, 8, 8))
-        assert made.output is None
+        assert made.answer == ("a" if kind is dict else "0")
+        assert torch.equal(made.output, made.activation("conv"))
         assert list(made.layers) == ["conv"]
         assert reconstruct(made, "conv", [1]).images.any()
 
@@ -113,3 +116,33 @@ def test_step_is_recorded_however_its_function_is_held() -> None:
         "function.1",
         "after",
     ]
+
+
+def test_a_view_taken_after_an_in_place_call_is_known() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(4 * 6 * 6, 5)
+    )
+    plain = nn.Sequential(net[0], nn.ReLU(), net[2], net[3])
+    picture = torch.randn(1, 3, 8, 8)
+    made, wanted = record(net, picture), record(plain, picture)
+    assert list(made.layers) == list(wanted.layers) == ["0", "1", "2", "3"]
+    for rule in ("deconvnet", "saliency", "guided"):
+        images = [reconstruct(found, "3", [2], rule=rule).images for found in (made, wanted)]
+        assert images[0].any() and torch.equal(*images)
+
+
+def test_a_view_is_lost_once_its_base_is_written() -> None:
+    class Written(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.conv(x)
+            flat = x.view(1, 4, 6, 6)
+            x.relu_()
+            return flat + 1
+
+    made = record(Written(), torch.randn(1, 3, 8, 8))
+    with pytest.raises(NotImplementedError, match="overwritten through a view"):
+        reconstruct(made, ":add", [(0, 1, 1)])

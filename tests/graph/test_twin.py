@@ -276,3 +276,43 @@ def test_data_parallel_wrappers_are_networks_of_their_own() -> None:
     assert "module.3" in made.layers
     with torch.no_grad():
         assert torch.equal(made.output, net(picture))
+
+
+def test_writes_that_leave_the_version_as_it_is_are_seen() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    twin = Twin(net)
+    fused = torch.optim.Adam(net.parameters(), fused=True)
+
+    def with_an_optimizer() -> None:
+        net(torch.randn(2, 3, 8, 8)).sum().backward()
+        fused.step()
+
+    def through_data() -> None:
+        net[0].weight.data.mul_(2)
+
+    def by_batch_norm() -> None:
+        versions = net[1].num_batches_tracked
+        net.train()(torch.randn(2, 3, 8, 8))
+        net[1].num_batches_tracked = versions
+
+    for write in (with_an_optimizer, through_data, by_batch_norm):
+        before, digest = twin.state(), twin.fingerprint()
+        assert twin.state() == before
+        write()
+        assert twin.state() != before
+        assert twin.fingerprint() != digest
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_any_kind_and_layout_have_a_state(dtype: torch.dtype) -> None:
+    net = nn.Conv2d(3, 8, 3).to(dtype).to(memory_format=torch.channels_last)
+    net.register_buffer("flag", torch.tensor(True))
+    net.register_buffer("turned", torch.rand(4, 5).t()[::2])
+    net.register_buffer("empty", torch.rand(0))
+    net.register_buffer("spread", torch.rand(1).expand(10))
+    twin = Twin(net)
+    before = twin.state()
+    assert twin.state() == before
+    with torch.no_grad():
+        net.weight.data *= 1.5
+    assert twin.state() != before

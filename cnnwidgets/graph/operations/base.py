@@ -25,8 +25,8 @@ class Operation(Protocol):
 
     def reverse(
         self, windows: Windows, shapes: Sequence[Shape], rule: Rule, weights: PreparedWeights
-    ) -> list[Windows]:
-        """Send windows of the output back to each input, whose shapes are given."""
+    ) -> Sequence[Windows | None]:
+        """Send windows of the output back to each input, whose shapes are given; None: nothing."""
         ...
 
 
@@ -40,22 +40,27 @@ class Pointwise:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A call without a reversal: activations pass through it, the reverse walk refuses by name."""
+    """A call without a reversal of ours: the reverse walk takes autograd's, where a rule allows.
 
-    reason: str
-    pointwise: bool
+    Attributes
+    ----------
+    call : what it is, for a sentence: "aten.gelu.default".
+    in_place : whether positions stay where they are, so that units keep their fields.
+    """
+
+    call: str
+    in_place: bool
 
     def field(self, fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
         """Join the fields where positions stay where they are, else assume the whole picture."""
         joined = join(fields)
-        in_place = self.pointwise and len({shape[2:] for shape in shapes}) == 1
-        return joined if in_place else Field.of_anything(joined.extent)
+        return joined if self.in_place else Field.of_anything(joined.extent)
 
     def reverse(
         self, windows: Windows, shapes: Sequence[Shape], rule: Rule, weights: PreparedWeights
-    ) -> list[Windows]:
-        """Refuse."""
-        raise NotImplementedError(self.reason)
+    ) -> list[Windows | None]:
+        """Never asked: the walk itself sees to such calls (see `fallback`)."""
+        raise NotImplementedError(self.call)
 
 
 @dataclass(frozen=True)

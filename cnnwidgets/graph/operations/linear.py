@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -21,9 +21,9 @@ class Linear:
     weight: Tensor
 
     def field(self, fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
-        """See the whole picture."""
+        """See the whole picture; or one position, where the positions are the matrix's rows."""
         field = join(fields)
-        return field if field.whole else field.seen_whole()
+        return field if field.whole or shapes[0][0] > 1 else field.seen_whole()
 
     def reverse(
         self, windows: Windows, shapes: Sequence[Shape], rule: Rule, weights: PreparedWeights
@@ -32,7 +32,7 @@ class Linear:
         weight = self.weight.detach().to(windows.values.dtype)
         if windows.channels is not None:
             return [Windows(weight[list(windows.channels)] * windows.values, owned=True)]
-        return [Windows(windows.values @ weight, owned=True)]
+        return [replace(windows, values=windows.values @ weight, owned=True)]
 
 
 @reads("addmm")

@@ -257,7 +257,7 @@ def _mean(call: SeenCall) -> Operation | None:
 
 
 def _regions(length: int, count: int) -> Tensor:
-    shares = torch.zeros(count, length)
+    shares = torch.zeros(count, length, dtype=torch.float64)
     for i in range(count):
         low, high = i * length // count, -(-(i + 1) * length // count)
         shares[i, low:high] = 1 / (high - low)

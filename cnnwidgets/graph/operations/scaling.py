@@ -15,7 +15,7 @@ from cnnwidgets.graph.windows import Shape, Windows
 
 @dataclass(frozen=True, eq=False)
 class ChannelScaling(Pointwise):
-    """A factor a channel [1, C, 1, 1]: batch norm's gamma / sqrt(variance + eps), sign kept."""
+    """A factor a channel [1, C, 1, 1], with its sign: batch norm's gamma / sqrt(variance + eps)."""
 
     factors: Tensor
 
@@ -62,12 +62,28 @@ def _batch_norm(call: SeenCall) -> Operation | None:
 
 @reads("mul")
 def _mul(call: SeenCall) -> Operation | None:
-    other = call.arguments["other"]
-    return Scaling(other) if len(call.shapes) == 1 and isinstance(other, int | float) else None
+    one, other = call.arguments["self"], call.arguments["other"]
+    return None if len(call.shapes) > 1 else _scaling(other if call.varies(one) else one, call)
 
 
 @reads("div")
 def _div(call: SeenCall) -> Operation | None:
     other = call.arguments["other"]
-    rounded = call.arguments.get("rounding_mode") is not None
-    return Scaling(1 / other) if isinstance(other, int | float) and not rounded else None
+    plain = len(call.shapes) == 1 and call.varies(call.arguments["self"])
+    if not plain or call.arguments.get("rounding_mode") is not None:
+        return None
+    return _scaling(other.double().reciprocal() if isinstance(other, Tensor) else 1 / other, call)
+
+
+def _scaling(factor: Tensor | float, call: SeenCall) -> Operation | None:
+    """Give the multiplication by a number, or by one number a channel of a map."""
+    if isinstance(factor, int | float):
+        return Scaling(factor)
+    shape = call.shapes[0]
+    if tuple(call.output.shape) != shape or not factor.is_floating_point():
+        return None
+    if factor.numel() == 1:
+        return Scaling(float(factor))
+    per_channel = (shape[1], 1, 1) if len(shape) == 4 else ()
+    fits = tuple(factor.shape) in (per_channel, (1, *per_channel))
+    return ChannelScaling(factor.detach().double().reshape(1, -1, 1, 1)) if fits else None
