@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from cnnwidgets.graph.fields import Pair
+from cnnwidgets.graph.packed import convolve, packed
 
 # Above this kernel size, a strided transposed convolution is faster as one plain convolution to
 # stride x stride phases and a pixel shuffle (stems: 7x7 stride 2, 11x11 stride 4).
@@ -32,23 +33,33 @@ class PreparedKernel:
         flipped: a transposed convolution of stride 1 is the sum of plain ones with these. Strided
         kernels that are large have their phases in the channels instead, in one part:
         [in x sy x sx, out / groups, ceil(kh / sy), ceil(kw / sx)].
+    packed : whether the parts are in oneDNN's layout, for `packed.convolve`.
     """
 
     plain: Tensor
     parts: tuple[Tensor, ...]
+    packed: bool
 
     def of_channel(self, channel: int) -> Tensor:
         """Give the transposed kernel [in, 1, kh, kw] of one output channel; for one group."""
-        part, place = divmod(channel, self.parts[0].shape[1])
-        return self.parts[part][:, place : place + 1]
+        return self.plain[channel].flip(1, 2)[:, None]
 
     def spread(self, values: Tensor, padding: Sequence[int], dilation: Pair, groups: int) -> Tensor:
         """Give the transposed convolution of stride 1, [K, in, ...], with this padding."""
-        taken = values.split([part.shape[1] * groups for part in self.parts], 1)
-        spread = (
-            F.conv2d(channels, part, padding=padding, dilation=dilation, groups=groups)
-            for channels, part in zip(taken, self.parts, strict=True)
-        )
+        if len(self.parts) == 1:
+            taken: Sequence[Tensor] = (values,)
+        else:
+            taken = values.split([part.shape[1] for part in self.parts], 1)
+        if self.packed:
+            spread = [
+                convolve(channels, part, padding, dilation)
+                for channels, part in zip(taken, self.parts, strict=True)
+            ]
+        else:
+            spread = [
+                F.conv2d(channels, part, padding=padding, dilation=dilation, groups=groups)
+                for channels, part in zip(taken, self.parts, strict=True)
+            ]
         return reduce(Tensor.add_, spread)
 
     def spread_strided(self, values: Tensor, stride: Pair, dilation: Pair, groups: int) -> Tensor:
@@ -112,5 +123,9 @@ def _prepare(weight: Tensor, stride: Pair, groups: int) -> PreparedKernel:
     coarse = weight.dtype.itemsize < 4  # a preview's own rounding is far larger
     one_part = groups > 1 or phased(weight, stride) or coarse
     step = out if one_part else max(1, _LONGEST_SUM // (kh * kw))
-    parts = (part.contiguous(memory_format=torch.channels_last) for part in flipped.split(step, 1))
-    return PreparedKernel(weight.contiguous(), tuple(parts))
+    parts = [part.contiguous(memory_format=torch.channels_last) for part in flipped.split(step, 1)]
+    if groups == 1 and tuple(stride) == (1, 1):
+        packed_parts = [part for part in map(packed, parts) if part is not None]
+        if len(packed_parts) == len(parts):
+            return PreparedKernel(weight.contiguous(), tuple(packed_parts), True)
+    return PreparedKernel(weight.contiguous(), tuple(parts), False)

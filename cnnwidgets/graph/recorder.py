@@ -6,7 +6,7 @@ are about a dozen calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,7 +73,7 @@ class Recorder(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        tensors = [a for a in _flat([args, list(kwargs.values())]) if isinstance(a, Tensor)]
+        tensors = _tensors_in([*args, *kwargs.values()])
         inputs = [(t, v) for t in tensors if (v := self.value_of(t)) is not None]
         arguments = bind(func, args, kwargs)
         filled = [t for t in _written(func, arguments) if self.value_of(t) is None]
@@ -86,7 +86,7 @@ class Recorder(TorchDispatchMode):
         named_refs = {name: _referred(argument, self.value_of) for name, argument in kwargs.items()}
         varying = {id(t) for t, _ in inputs}
         result = self._run(func, args, kwargs)
-        outputs = [part for part in _flat([result]) if isinstance(part, Tensor)]
+        outputs = _tensors_in([result])
         self._filled |= {_storage(tensor): tensor for tensor in filled}
         if not outputs:
             return result
@@ -169,19 +169,21 @@ def _written(func: Any, arguments: Mapping[str, Any]) -> list[Tensor]:
         written = [arguments[a.name] for a in func._schema.arguments if a.is_write]
     else:
         return []
-    return [part for part in _flat(written) if isinstance(part, Tensor)]
+    return _tensors_in(written)
 
 
 def _storage(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def _flat(argument: Any) -> Iterator[Any]:
-    if isinstance(argument, list | tuple):
-        for part in argument:
-            yield from _flat(part)
-    else:
-        yield argument
+def _tensors_in(arguments: Iterable[Any]) -> list[Tensor]:
+    found = []
+    for argument in arguments:
+        if isinstance(argument, Tensor):
+            found.append(argument)
+        elif isinstance(argument, list | tuple):
+            found += _tensors_in(argument)
+    return found
 
 
 def _referred(argument: Any, value_of: Any) -> Any:

@@ -56,7 +56,7 @@ def record(model: nn.Module | Any, picture: Tensor) -> Record:
     twin = found if isinstance(found, Twin) else Twin(model)
     for _ in range(_ATTEMPTS):
         made = _record(twin, picture)
-        if made.is_current():
+        if twin.written() == made.state[1:]:
             break
     else:
         made = _record(twin.snapshot(), picture)

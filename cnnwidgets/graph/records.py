@@ -149,10 +149,24 @@ class Record:
             The weights changed since the record was made.
         """
         if not self.is_current():
-            raise StaleRecordError(
-                f"the weights of {self.model_name} changed after this picture was recorded; "
-                "record it again"
-            )
+            raise self._stale()
+
+    def _stale(self) -> StaleRecordError:
+        return StaleRecordError(
+            f"the weights of {self.model_name} changed after this picture was recorded; "
+            "record it again"
+        )
+
+    def check_unwritten(self) -> None:
+        """Refuse what was made while weights were written: to be asked after, and quick to ask.
+
+        Raises
+        ------
+        StaleRecordError
+            The weights changed since the record was made.
+        """
+        if self.twin.written() != self.state[1:]:
+            raise self._stale()
 
     def value_of(self, layer: str) -> int:
         """Give the number of a layer's value; any module or call resolves, listed or not.
@@ -187,7 +201,7 @@ class Record:
             self.check_current()
             with plain_conditions(self.picture.device):
                 found = capture(self.twin, self.picture, [layer], self)[layer]
-            self.check_current()  # nothing was written meanwhile
+            self.check_unwritten()
             self._kept.clear()
             self._kept[layer] = found
         return self._kept[layer]
@@ -212,7 +226,7 @@ class Record:
                 found = replay(before, given, wanted - set(self._inputs))
             except NotImplementedError:  # not all can be had; perhaps these can
                 found = replay(before, given, missing)
-            self.check_current()
+            self.check_unwritten()
             self._inputs |= found
         return {value: self._inputs[value] for value in call.inputs}
 

@@ -55,7 +55,6 @@ def reverse(
     StaleRecordError
         The weights changed since the record was made.
     """
-    record.check_current()
     value = record.value_of(layer)
     pending = {value: _seeds(units, record.picture, dtype)}
     by_autograd: list[str] = []
@@ -75,7 +74,7 @@ def reverse(
                 if part is not None:
                     known = pending.get(number)
                     pending[number] = part if known is None else known.plus(part, shape)
-    record.check_current()  # nothing was written meanwhile
+    record.check_unwritten()
     if 0 not in pending:
         raise ValueError(f"{layer!r} of {record.model_name} does not depend on the picture")
     windows_there = pending[0].dense(record.shapes[0][1])

@@ -137,16 +137,22 @@ class Twin:
         return self._module
 
     def state(self) -> tuple[Any, ...]:
-        """Give what changes when a weight is written or anything is exchanged.
+        """Give what changes when a weight is written or anything is exchanged."""
+        return (self.module, *self.written())
+
+    def written(self) -> tuple[Any, ...]:
+        """Give what changes when a weight is written, in a moment: the structure is not looked at.
 
         Versions do not tell all: fused optimizers, batch norm in training and writes to `.data`
         leave them as they are. So a few values of every tensor are looked at, too.
         """
-        module = self.module
-        states = [*map(state_of, self._tensors)]
-        with torch.no_grad(), torch.inference_mode(False):
-            found = [torch.cat(sample).view(torch.uint8).tolist() for sample in self._samples]
-        return (module, *states, *map(tuple, found))
+        versions = tuple(map(state_of, self._tensors))
+        with torch.inference_mode(False), torch.no_grad():
+            values = [
+                torch.cat(sample).view(torch.uint8).cpu().numpy().tobytes()
+                for sample in self._samples
+            ]
+        return versions, *values
 
     def snapshot(self) -> Twin:
         """Give a twin of a full copy that shares nothing, for weights that will not stand still.

@@ -201,17 +201,29 @@ def _max_pool(call: SeenCall) -> Operation | None:
     kernel = call.pair("kernel_size")
     stride = call.pair("stride") if call.arguments["stride"] else kernel
     window = PoolWindow(kernel, stride, call.pair("padding"), call.pair("dilation"))
-    indices, width = call.outputs[1].to(torch.int32), call.shapes[0][-1]
-    rows = torch.div(indices, width, rounding_mode="floor")
-    columns = indices - rows * width
-    along = [torch.arange(n, dtype=torch.int32, device=indices.device) for n in indices.shape[2:]]
-    row = rows - (along[0] * stride[0] - window.padding[0]).view(-1, 1)
-    column = columns - (along[1] * stride[1] - window.padding[1])
-    if window.dilation != (1, 1):  # division of integers is slow
-        row, column = row // window.dilation[0], column // window.dilation[1]
-    small = torch.uint8 if kernel[0] * kernel[1] <= 256 else torch.int32
-    switches = (row * kernel[1] + column).to(small)
+    switches = _places(call.outputs[1], call.shapes[0][-1], window)
     return MaxPool(window, switches.contiguous(memory_format=torch.channels_last))
+
+
+def _places(indices: Tensor, width: int, window: PoolWindow) -> Tensor:
+    """Turn indices into a map of this width into places in the pool's window."""
+    indices, (dy, dx) = indices.to(torch.int32), window.dilation
+    starts = [
+        torch.arange(count, dtype=torch.int32, device=indices.device) * stride - padding
+        for count, stride, padding in zip(
+            indices.shape[2:], window.stride, window.padding, strict=True
+        )
+    ]
+    # From the window's first place: row x width + column. Division of integers is slow; the row is
+    # how many beginnings of rows lie before.
+    offset = indices - (starts[0] * width).view(-1, 1) - starts[1]
+    row = torch.zeros_like(offset, dtype=torch.uint8)
+    for further in range(1, window.kernel[0]):
+        row += offset >= further * dy * width
+    column = offset - row.to(torch.int32) * (dy * width)
+    column = column // dx if dx > 1 else column
+    places = row.to(torch.int32) * window.kernel[1] + column
+    return places.to(torch.uint8) if window.kernel[0] * window.kernel[1] <= 256 else places
 
 
 @reads("avg_pool2d")
