@@ -41,6 +41,19 @@ class Windows:
         """Whether all windows lie at the same place."""
         return self.flat or (len(set(self.rows)) == 1 and len(set(self.columns)) == 1)
 
+    def singles(self) -> list[Windows]:
+        """Give the windows one by one."""
+        return [
+            replace(
+                self,
+                values=self.values[k : k + 1],
+                rows=self.rows[k : k + 1],
+                columns=self.columns[k : k + 1],
+                channels=None if self.channels is None else self.channels[k : k + 1],
+            )
+            for k in range(len(self.values))
+        ]
+
     def dense(self, channels: int) -> Windows:
         """Give the same windows with all channels written out."""
         if self.channels is None:
@@ -132,6 +145,21 @@ class Windows:
         columns, width = _common_span(list(map(min, a.columns, b.columns)), rights, shape[-1])
         a, b = (windows.moved(rows, columns, height, width) for windows in (a, b))
         return replace(a, values=a.values + b.values, owned=True)
+
+
+def join(parts: Sequence[Windows], shape: Shape) -> Windows:
+    """Give the windows of several walks together, at one common size inside a map of this shape."""
+    rows = [row for part in parts for row in part.rows]
+    columns = [column for part in parts for column in part.columns]
+    height, width = (max(part.values.shape[axis] for part in parts) for axis in (-2, -1))
+    rows = [min(row, shape[-2] - height) for row in rows]
+    columns = [min(column, shape[-1] - width) for column in columns]
+    values, first = [], 0
+    for part in parts:
+        these = slice(first, first + len(part.values))
+        values.append(part.moved(rows[these], columns[these], height, width).values)
+        first += len(part.values)
+    return Windows(torch.cat(values), rows, columns, owned=True)
 
 
 def _zeros(shape: Shape, like: Tensor) -> Tensor:
