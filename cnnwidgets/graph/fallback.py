@@ -79,6 +79,7 @@ def _is_pointwise(record: Record, call: Call) -> bool:
     return (
         torch.Tag.pointwise in call.function.tags
         and len(shape) == 4
+        and shape[0] == 1
         and all(record.shapes[value] == shape for value in call.inputs)
         and all(constant.shape[-2:].numel() == 1 for constant in given)
     )

@@ -82,14 +82,18 @@ class PreparedWeights:
         # Weak keys: computed weights (weight norm) die with the record that used them.
         self._kernels: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
+    def forget(self) -> None:
+        """Let go of all: they will be prepared anew when they are asked for."""
+        self._kernels = WeakTensorKeyDictionary()
+
     def convolution(
         self, weight: Tensor, stride: Pair, groups: int, dtype: torch.dtype
     ) -> PreparedKernel:
         """Give a convolution's prepared weights in a number type."""
-        state = state_of(weight)
-        found = self._kernels.get(weight)
+        state, known = state_of(weight), self._kernels
+        found = known.get(weight)
         if found is None or found[0] != state:
-            found = self._kernels[weight] = (state, {})
+            found = known[weight] = (state, {})
         kernels: dict[object, PreparedKernel] = found[1]
         key = (stride, groups, dtype)
         if key not in kernels:

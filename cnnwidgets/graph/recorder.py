@@ -20,6 +20,12 @@ from cnnwidgets.graph.conditions import draws, random_state_as_found
 from cnnwidgets.graph.naming import call_kind
 from cnnwidgets.graph.operations import Operation, SeenCall, Unknown, read
 from cnnwidgets.graph.operations.base import Pointwise, bind
+from cnnwidgets.graph.operations.joining import Addition
+from cnnwidgets.graph.operations.linear import Linear
+from cnnwidgets.graph.operations.padding import Padding
+from cnnwidgets.graph.operations.rectifier import Rectifier
+from cnnwidgets.graph.operations.scaling import ChannelScaling, Scaling
+from cnnwidgets.graph.operations.shaping import Identity
 from cnnwidgets.graph.records import LOST, Call, ValueRef
 from cnnwidgets.graph.tape import Tape
 from cnnwidgets.graph.twin import Twin
@@ -34,6 +40,8 @@ _FILLED_LIKE = {
     "new_ones",
     "new_full",
 }
+# Operations that do not mind what the first dimension stands for.
+_ANY_FIRST = (Identity, Addition, Rectifier, Scaling, ChannelScaling, Linear, Padding)
 WholeReader = Callable[[str, SeenCall], Operation | None]
 
 
@@ -98,6 +106,8 @@ class Recorder(TorchDispatchMode):
         if LOST not in numbers:
             plain = name.rstrip("_") if func._schema.is_mutable else name
             operation = (self._reader and self._reader(plain, seen)) or read(plain, seen)
+        if any(shape[:1] != (1,) for shape in shapes) and not isinstance(operation, _ANY_FIRST):
+            operation = None  # what stands first is not the picture
         tape = self._tape
         parent = tape.parents[-1][0] if tape.parents else ""
         operation, axes = self._placed(func, arguments, numbers, shapes, outputs, operation)

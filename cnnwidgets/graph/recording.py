@@ -130,7 +130,7 @@ def _named(module: nn.Module, tape: Tape, recorder: Recorder) -> Iterator[None]:
             tape.list_entry(f"{name}[{entry}]", value)
 
     def attach(name: str, part: nn.Module) -> None:
-        leaf = not any(part.children())
+        leaf = bool(name) and not any(part.children())  # a network of functions only has layers
         before = part.register_forward_pre_hook(lambda p, _: enter(name, leaf))
         after = part.register_forward_hook(lambda p, _, output: leave(p, leaf, output))
         handles.extend((before, after))

@@ -133,8 +133,9 @@ class Record:
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits that tell the network's weights from all others."""
+        digest = self.twin.digest(self.state)
         self.check_current()
-        return self.twin.fingerprint()
+        return digest
 
     def is_current(self) -> bool:
         """Tell whether the network's weights and structure are still those of the record."""

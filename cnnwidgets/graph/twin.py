@@ -90,6 +90,7 @@ class Twin:
         ] = []  # what a forward pass writes, and the copy's own of it
         self._digest: tuple[tuple[Any, ...], str] | None = None
         self.weights = PreparedWeights()
+        self._written: tuple[Any, ...] = ()
         # Picture shapes at which the recording was checked.
         self.checked: set[tuple[int, ...]] = set()
         # Which calls without a reversal of ours are linear, by name and shapes.
@@ -152,7 +153,12 @@ class Twin:
                 torch.cat(sample).view(torch.uint8).cpu().numpy().tobytes()
                 for sample in self._samples
             ]
-        return versions, *values
+        found = (versions, *values)
+        if found != self._written:
+            # Versions alone would not tell that prepared weights are those of before.
+            self._written = found
+            self.weights.forget()
+        return found
 
     def snapshot(self) -> Twin:
         """Give a twin of a full copy that shares nothing, for weights that will not stand still.
@@ -189,8 +195,15 @@ class Twin:
 
     def fingerprint(self) -> str:
         """Give 16 hex digits that tell these weights from all others (SHA-256 of all of them)."""
-        if self._digest is None or self._digest[0] != self.state():
-            digest, state = self._at_rest(self._hashed)
+        digest, _ = self._at_rest(lambda: self.digest(self.state()))
+        return digest
+
+    def digest(self, state: tuple[Any, ...]) -> str:
+        """Give the fingerprint of a state; it holds only if the state is still the same after."""
+        if self._digest is None or self._digest[0] != state:
+            digest = self._hashed()
+            if self.state() != state:
+                return digest
             self._digest = (state, digest)
         return self._digest[1]
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cnnwidgets.engines.deconv import reconstruct
 from cnnwidgets.graph import RULES, named_rule, record
-from tests.graph.networks import Step
+from tests.graph.networks import Step, lively
 from tests.graph.reference import agree
 
 
@@ -369,3 +369,51 @@ def test_nan_is_told_with_its_cause() -> None:
 def test_what_is_no_network_is_told() -> None:
     with pytest.raises(TypeError, match=r"model must be a torch.nn.Module .*got str"):
         record("vgg16", torch.zeros(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("rule", ["deconvnet", "saliency", "TFF"])
+def test_the_first_dimension_need_not_be_the_picture(rule: str) -> None:
+    class Stacked(nn.Module):
+        """Two groups of channels pass through the same layers, side by side."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.before, self.shared = nn.Conv2d(3, 4, 3), nn.Conv2d(2, 3, 3)
+            self.norm, self.after = nn.BatchNorm2d(3), nn.Conv2d(6, 5, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.before(x)
+            y = self.norm(self.shared(x.reshape(2, 2, *x.shape[2:])))
+            y = F.avg_pool2d(torch.cat([y, 2 * y], 1)[:, :3], 2)
+            return self.after(y.reshape(1, 6, *y.shape[2:]))
+
+    net, picture = lively(Stacked()), torch.randn(1, 3, 16, 16)
+    found = reconstruct(record(net, picture), "after", [(1, 2, 2)], rule=rule)
+    assert agree(found.images[0], _gradient(net, picture, (1, 2, 2)))
+
+
+def test_a_matrix_of_pieces_of_the_picture() -> None:
+    class Pieces(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.one, self.other = nn.Conv2d(3, 4, 3), nn.Linear(4, 4), nn.Linear(4, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.conv(x).flatten(2).permute(2, 0, 1).reshape(36, 1, 2, 2)
+            return self.other(self.one(x.transpose(2, 3).contiguous().view(36, 4))[:1])
+
+    net, picture = Pieces(), torch.randn(1, 3, 8, 8)
+    found = reconstruct(record(net, picture), "other", [2], rule="guided")
+    assert agree(found.images[0], _gradient(net, picture, (2,)))
+
+
+def test_a_network_of_functions_only_has_layers() -> None:
+    class Functions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(4, 3, 3, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(F.conv2d(x, self.weight))
+
+    assert list(record(Functions(), torch.zeros(1, 3, 8, 8)).layers) == [":conv2d", ":relu"]

@@ -114,6 +114,11 @@ def _signature(func: torch._ops.OpOverload[Any, Any]) -> tuple[tuple[str, ...], 
     return tuple(a.name for a in arguments), defaults
 
 
+def precise(tensor: Tensor) -> Tensor:
+    """Give numbers in float64 where the device has it (Apple's has not)."""
+    return tensor.float() if tensor.device.type == "mps" else tensor.double()
+
+
 def join(fields: Sequence[Field]) -> Field:
     """Give the field of a unit that sees what all these see."""
     first, *others = fields

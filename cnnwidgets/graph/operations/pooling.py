@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.graph.fields import Field, Pair
-from cnnwidgets.graph.operations.base import Operation, SeenCall, reads
+from cnnwidgets.graph.operations.base import Operation, SeenCall, precise, reads
 from cnnwidgets.graph.operations.shaping import Identity
 from cnnwidgets.graph.prepared import PreparedWeights
 from cnnwidgets.graph.rules import Rule
@@ -247,7 +247,7 @@ def _average_pool(call: SeenCall) -> Operation | None:
     count = counts[0].view(-1, 1) * counts[1]
     if a["divisor_override"]:
         count = torch.full_like(count, a["divisor_override"])
-    return AveragePool(window, (1 / count.double())[None, None])
+    return AveragePool(window, (1 / precise(count))[None, None])
 
 
 @reads("_adaptive_avg_pool2d")
@@ -256,7 +256,7 @@ def _adaptive_average_pool(call: SeenCall) -> Operation | None:
     if (rows, columns) == (h, w):
         return Identity()
     device = call.output.device
-    return AdaptiveAverage(_regions(rows, h).to(device), _regions(columns, w).to(device))
+    return AdaptiveAverage(_regions(rows, h, device), _regions(columns, w, device))
 
 
 @reads("mean")
@@ -265,12 +265,12 @@ def _mean(call: SeenCall) -> Operation | None:
     if len(shape) != 4 or dims is None or sorted(d % 4 for d in dims) != [2, 3]:
         return None
     device = call.output.device
-    return AdaptiveAverage(_regions(shape[2], 1).to(device), _regions(shape[3], 1).to(device))
+    return AdaptiveAverage(_regions(shape[2], 1, device), _regions(shape[3], 1, device))
 
 
-def _regions(length: int, count: int) -> Tensor:
+def _regions(length: int, count: int, device: torch.device) -> Tensor:
     shares = torch.zeros(count, length, dtype=torch.float64)
     for i in range(count):
         low, high = i * length // count, -(-(i + 1) * length // count)
         shares[i, low:high] = 1 / (high - low)
-    return shares
+    return shares.float().to(device) if device.type == "mps" else shares.to(device)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cnnwidgets.graph.operations.base import Operation, Pointwise, SeenCall, reads
+from cnnwidgets.graph.operations.base import Operation, Pointwise, SeenCall, precise, reads
 from cnnwidgets.graph.prepared import PreparedWeights
 from cnnwidgets.graph.rules import Rule
 from cnnwidgets.graph.windows import Shape, Windows
@@ -55,8 +55,8 @@ def _batch_norm(call: SeenCall) -> Operation | None:
     gamma, variance = a["weight"], a["running_var"]
     if a.get("training", False) or variance is None or call.output.dim() not in (2, 4):
         return None
-    factors = (variance.double() + a.get("eps", a.get("epsilon"))).rsqrt()
-    factors = factors if gamma is None else factors * gamma.double()
+    factors = (precise(variance) + a.get("eps", a.get("epsilon"))).rsqrt()
+    factors = factors if gamma is None else factors * precise(gamma)
     return ChannelScaling(factors.view(1, -1, 1, 1))
 
 
@@ -72,7 +72,7 @@ def _div(call: SeenCall) -> Operation | None:
     plain = len(call.shapes) == 1 and call.varies(call.arguments["self"])
     if not plain or call.arguments.get("rounding_mode") is not None:
         return None
-    return _scaling(other.double().reciprocal() if isinstance(other, Tensor) else 1 / other, call)
+    return _scaling(precise(other).reciprocal() if isinstance(other, Tensor) else 1 / other, call)
 
 
 def _scaling(factor: Tensor | float, call: SeenCall) -> Operation | None:
@@ -86,4 +86,4 @@ def _scaling(factor: Tensor | float, call: SeenCall) -> Operation | None:
         return Scaling(float(factor))
     per_channel = (shape[1], 1, 1) if len(shape) == 4 else ()
     fits = tuple(factor.shape) in (per_channel, (1, *per_channel))
-    return ChannelScaling(factor.detach().double().reshape(1, -1, 1, 1)) if fits else None
+    return ChannelScaling(precise(factor.detach()).reshape(1, -1, 1, 1)) if fits else None
