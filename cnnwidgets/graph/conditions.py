@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +33,14 @@ def random_state_as_found(device: torch.device) -> Iterator[None]:
         yield
 
 
-def draws(function: torch._ops.OpOverload[Any, Any]) -> bool:
-    """Tell whether an ATen function draws random numbers."""
-    return torch.Tag.nondeterministic_seeded in function.tags
+def draws(
+    function: torch._ops.OpOverload[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> bool:
+    """Tell whether a call of an ATen function draws random numbers."""
+    if torch.Tag.nondeterministic_seeded not in function.tags:
+        return False
+    for i, argument in enumerate(function._schema.arguments):
+        if argument.name == "dropout_p":  # of attention; in eval mode 0, and then it draws none
+            given = args[i] if i < len(args) else kwargs.get(argument.name, argument.default_value)
+            return bool(given)
+    return True

@@ -91,7 +91,7 @@ def _refusal(record: Record, call: Call, reached: Sequence[int], kind: str, rule
     choose = "choose a layer before it"
     if LOST in call.inputs:
         return f"{named}, which reads a tensor that was overwritten through a view); {choose}"
-    if draws(call.function):
+    if draws(call.function, call.args, call.kwargs):
         return f"{named}, which draws random numbers); {choose}"
     if not all(record.dtypes[value].is_floating_point for value in reached):
         return f"{named}, which gives whole numbers); {choose}"
@@ -121,7 +121,11 @@ def _is_linear(record: Record, call: Call) -> bool:
     smooth = all(v != LOST and record.dtypes[v].is_floating_point for v in call.inputs)
     pointwise = torch.Tag.pointwise in call.function.tags
     name = call.function.overloadpacket.__name__.rstrip("_")
-    if not smooth or draws(call.function) or (pointwise and name not in _LINEAR_POINTWISE):
+    if (
+        not smooth
+        or draws(call.function, call.args, call.kwargs)
+        or (pointwise and name not in _LINEAR_POINTWISE)
+    ):
         return False
     generator = torch.Generator().manual_seed(0)
     u, v = (

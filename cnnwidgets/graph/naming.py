@@ -18,6 +18,10 @@ _FAMILIAR = {
     "mm": "linear",
     "_unsafe_view": "view",
     "_softmax": "softmax",
+    "_scaled_dot_product_flash_attention": "scaled_dot_product_attention",
+    "_scaled_dot_product_flash_attention_for_cpu": "scaled_dot_product_attention",
+    "_scaled_dot_product_efficient_attention": "scaled_dot_product_attention",
+    "_scaled_dot_product_cudnn_attention": "scaled_dot_product_attention",
     "_log_softmax": "log_softmax",
 }
 # Calls that nobody would look into as a layer.

@@ -136,7 +136,7 @@ class Recorder(TorchDispatchMode):
             self._reader = outer
 
     def _run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        if not draws(func):
+        if not draws(func, args, kwargs):
             return func(*args, **kwargs)
         self._tape.draws = True
         with random_state_as_found(self._tape.picture.device):

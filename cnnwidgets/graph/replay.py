@@ -124,7 +124,7 @@ def _run(call: Call, values: Mapping[int, Tensor], count: int, spent: Collection
     view = call.function.overloadpacket.__name__ in ("view", "_unsafe_view")
     if known and view and args[1][0] == 1:
         args[1] = [count, *args[1][1:]]  # its shape begins with the number of pictures
-    if draws(call.function):
+    if draws(call.function, call.args, call.kwargs):
         with random_state_as_found(values[call.inputs[0]].device):
             return call.function(*args, **kwargs)
     return call.function(*args, **kwargs)

@@ -74,13 +74,15 @@ class Twin:
     ----------
     source : the user's module; or an object with a `module` (and perhaps a `name`).
     read_outs : linear read-outs that are layers too.
+    answer : which entry of a dictionary or tuple is the network's answer; None: the first.
     """
 
-    def __init__(self, source: Any, read_outs: Sequence[ReadOut] = ()) -> None:
+    def __init__(
+        self, source: Any, read_outs: Sequence[ReadOut] = (), answer: str | None = None
+    ) -> None:
         self._source = source
-        self.read_outs = tuple(read_outs)
+        self.read_outs, self.answer = tuple(read_outs), answer
         self._name: str | None = None
-        self._answer: str | None = None
         self._structure: list[Any] = []
         self._tensors: list[Tensor] = []
         self._samples: list[list[Tensor]] = []
@@ -108,13 +110,6 @@ class Twin:
                 f"got {type(module).__name__}"
             )
         return module
-
-    @property
-    def answer(self) -> str | None:
-        """Which entry of what the network gives is its answer; None: the first."""
-        if isinstance(self._source, nn.Module):
-            return self._answer
-        return self._answer or getattr(self._source, "output", None)
 
     @property
     def name(self) -> str:
@@ -171,8 +166,8 @@ class Twin:
         clones, _ = self._at_rest(
             lambda: [(tensor, _clone(tensor)) for tensor in _tensors_of(self.original)]
         )
-        still = Twin(_copied(self.original, clones), self.read_outs)
-        still._name, still._answer = self.name, self.answer
+        still = Twin(_copied(self.original, clones), self.read_outs, self.answer)
+        still._name = self.name
         return still
 
     def keep_own(self, written: Tensor) -> bool:

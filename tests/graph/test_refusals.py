@@ -103,6 +103,10 @@ BENDING: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "silu in place": (nn.SiLU(inplace=True), "function:silu"),
     "leaky relu": (lambda x: F.leaky_relu(x, 0.1), ":leaky_relu"),
     "attention": (_attention, ":(mul|softmax)"),
+    "scaled attention": (
+        lambda x: F.scaled_dot_product_attention(x, x, x.flip(2)),
+        ":scaled_dot_product_attention",
+    ),
     "two maps multiplied": (lambda x: x * x.flip(2), ":mul"),
     "gate": (lambda x: x * torch.sigmoid(x), ":mul"),
     "square": (lambda x: x**2, ":pow"),
