@@ -45,6 +45,8 @@ class Provenance:
     model : the network's name; `weights` : 16 hex digits that tell its weights from all others.
     device, precision : where and in what number type it was computed.
     versions : of Python, this package, torch and numpy.
+    at_once : how many pictures or units were computed at a time, where memory was too short for
+        as many as usual; else None.
     """
 
     model: str
@@ -52,6 +54,7 @@ class Provenance:
     device: str
     precision: str
     versions: Mapping[str, str] = field(default_factory=versions)
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -111,7 +111,7 @@ def reconstruct(
         the provenance says how many.
     """
     chosen = named_rule(rule)
-    placed = tuple(_placed(record, layer, unit) for unit in units)
+    placed = tuple(placed_unit(record, layer, unit) for unit in units)
     if not placed:
         raise ValueError("units must name at least one unit, got none")
     activation = activation_of(record, layer)
@@ -170,8 +170,18 @@ def _carried_back(
     return _Carried(images, walk.by_autograd, windows.values.dtype, portions.largest)
 
 
-def _placed(record: Record, layer: str, unit: Unit) -> tuple[int, ...]:
-    """Check a unit and give it a position."""
+def placed_unit(record: Record, layer: str, unit: Unit) -> tuple[int, ...]:
+    """Give a unit with its position: (channel, row, column), or (index,) of a vector layer.
+
+    Parameters
+    ----------
+    unit : as `reconstruct` takes it; a channel alone stands at its strongest place.
+
+    Raises
+    ------
+    ValueError
+        There is no such layer or unit.
+    """
     shape = record.layer(layer).shape
     numbers = tuple(map(index, unit)) if isinstance(unit, Sequence) else (index(unit),)
     if len(shape) not in (1, 3):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from cnnwidgets.engines.memory import fitted
 from cnnwidgets.engines.provenance import provenance_of
 from cnnwidgets.graph import Record
 from cnnwidgets.results import Result
@@ -69,8 +70,12 @@ def layer_response(record: Record, layer: str) -> LayerResponse:
     ------
     ValueError
         There is no such layer.
+    StaleRecordError
+        The weights changed since the record was made.
+    MemoryError
+        The pass does not fit.
     """
-    activation = record.activation(layer)[0]
+    activation = activation_of(record, layer)
     peaks, places = (
         activation.flatten(1).max(1)
         if activation.dim() > 1
@@ -79,18 +84,35 @@ def layer_response(record: Record, layer: str) -> LayerResponse:
     width = activation.shape[-1] if activation.dim() == 3 else 1
     places = places.long()
     positions = torch.stack([torch.div(places, width, rounding_mode="floor"), places % width], 1)
-    return LayerResponse(
+    made = LayerResponse(
         provenance=provenance_of(record, activation.dtype),
         layer=layer,
         peaks=peaks.cpu(),
         positions=positions.cpu(),
         order=peaks.sort(descending=True, stable=True).indices.cpu(),
     )
+    record.check_current()  # else this would belong to no one state of the weights
+    return made
+
+
+def activation_of(record: Record, layer: str) -> Tensor:
+    """Give a layer's activation [C, h, w] (or [F]) in the record's picture.
+
+    Raises
+    ------
+    ValueError
+        There is no such layer.
+    MemoryError
+        It does not fit.
+    """
+    rows, columns = record.picture.shape[2:]
+    asked = f"a pass of {record.model_name} over one picture of {rows} × {columns}"
+    return fitted(lambda: record.activation(layer)[0], asked, record.picture.device)
 
 
 def strongest_position(record: Record, layer: str, unit: int) -> tuple[int, int]:
     """Give the (row, column) where a unit of a map answers most; the first of equals."""
-    channel = record.activation(layer)[0, unit]
+    channel = activation_of(record, layer)[unit]
     row, column = divmod(int(channel.argmax()), channel.shape[-1])
     return row, column
 
@@ -105,6 +127,8 @@ def best_classes(
     ------
     ValueError
         The network does not answer with a vector, or has another number of classes than labels.
+    StaleRecordError
+        The weights changed since the record was made.
     """
     output = record.output
     if output is None or output.dim() != 2:
@@ -117,12 +141,14 @@ def best_classes(
         raise ValueError(
             f"labels must name the {classes} classes of {record.model_name}, got {len(labels)}"
         )
-    probabilities, best = output[0].double().softmax(0).topk(min(count, classes))
+    probabilities, best = output[0].cpu().double().softmax(0).topk(min(count, classes))
     names = tuple(labels[i] if labels is not None else f"class {i}" for i in best.tolist())
-    return BestClasses(
+    made = BestClasses(
         provenance=provenance_of(record, output.dtype),
         labels=names,
         probabilities=probabilities.float().cpu(),
         classes=best.cpu(),
         count=classes,
     )
+    record.check_current()
+    return made

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from cnnwidgets.engines.memory import Portions, fitted
 from cnnwidgets.engines.provenance import provenance_of
 from cnnwidgets.engines.strongest import LayerPeaks
 from cnnwidgets.graph import closest_name
@@ -147,6 +148,9 @@ def top_images(
         There are no pictures or no such layer, or `k` is below 1.
     StaleRecordError
         The weights changed meanwhile.
+    MemoryError
+        Not even one picture fits. Where not as many as usual do, fewer are taken at a time, and the
+        provenance says how many.
     """
     found = TopImagesAccumulator(model, layers, k=k)
     total = len(images) if isinstance(images, Sized) else 0
@@ -186,17 +190,20 @@ class TopImagesAccumulator:
     Attributes
     ----------
     count : how many pictures it has seen; `last` : the number of the last one, -1 before the first.
-    largest : number of pictures that fitted into memory, once a batch did not; else None.
     """
 
     def __init__(self, model: Any, layers: Sequence[str] | None = None, *, k: int = NINE) -> None:
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
         self._model, self._layers, self._k = model, layers, k
-        self.count = 0
-        self.largest: int | None = None
-        self.last = -1
+        self.count, self.last = 0, -1
         self._rows: LayerPeaks | None = None
+        self._portions = Portions()
+
+    @property
+    def at_once(self) -> int | None:
+        """How many pictures it takes at a time, once a batch did not fit into memory."""
+        return self._portions.largest
 
     def update(
         self,
@@ -205,7 +212,9 @@ class TopImagesAccumulator:
         *,
         between: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take a batch in. If something raises, the batch (on a GPU perhaps its end) is not in.
+        """Take a batch in, in halves where it does not fit into memory.
+
+        If something raises, the batch (after halving perhaps only its end) is not in.
 
         Parameters
         ----------
@@ -220,7 +229,7 @@ class TopImagesAccumulator:
             Wrong numbers, or no such layer.
         StaleRecordError
             The weights changed since the first batch.
-        torch.cuda.OutOfMemoryError
+        MemoryError
             Not even one picture fits.
         """
         given = list(range(self.last + 1, self.last + 1 + len(pictures)))
@@ -231,19 +240,18 @@ class TopImagesAccumulator:
             raise ValueError(
                 f"numbers must be {len(pictures)} ascending ones above {self.last}, got {given}"
             )
-        rows = self._rows or LayerPeaks(self._model, pictures[:1], self._layers, self._k)
-        self._rows = rows
-        while given:
-            size = min(self.largest or len(given), len(given))
-            try:
-                rows.take_in(pictures[:size], given[:size], between)
-            except torch.cuda.OutOfMemoryError:
-                if size == 1:
-                    raise
-                self.largest = size // 2
-                continue
-            self.count, self.last = self.count + size, given[size - 1]
-            pictures, given = pictures[size:], given[size:]
+        asked = f"one picture of {pictures.shape[2]} × {pictures.shape[3]}"
+        rows = self._rows = self._rows or fitted(
+            lambda: LayerPeaks(self._model, pictures[:1], self._layers, self._k),
+            asked,
+            pictures.device,
+        )
+
+        def take_in(part: slice) -> None:
+            rows.take_in(pictures[part], given[part], between)
+
+        for part, _ in self._portions.each(len(given), take_in, asked, pictures.device):
+            self.count, self.last = self.count + part.stop - part.start, given[part.stop - 1]
 
     def merge(self, other: TopImagesAccumulator) -> None:
         """Take in what another has collected on other pictures of the same numbering.
@@ -262,6 +270,8 @@ class TopImagesAccumulator:
         self._rows.merge(other._rows)
         self.count += other.count
         self.last = max(self.last, other.last)
+        known = [number for number in (self.at_once, other.at_once) if number is not None]
+        self._portions.largest = min(known, default=None)
 
     def result(self) -> TopImages:
         """Give what there is so far.
@@ -278,7 +288,7 @@ class TopImagesAccumulator:
         places, widths = best.places[:, :kept].cpu(), rows.widths[:, None]
         lines = torch.div(places, widths, rounding_mode="floor")
         return TopImages(
-            provenance=provenance_of(rows.record),
+            provenance=provenance_of(rows.record, at_once=self.at_once),
             layers=tuple(rows.starts),
             units=tuple(rows.units.values()),
             starts=tuple(rows.starts.values()),

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from cnnwidgets.data import load_images
-from cnnwidgets.engines import strongest
 from cnnwidgets.engines.top_images import (
     TopImages,
     TopImagesAccumulator,
@@ -259,28 +258,6 @@ def test_weights_that_change_are_noticed() -> None:
     with pytest.raises(StaleRecordError, match="weights of Sequential changed"):
         found.update(torch.randn(2, 3, 32, 32))
     assert torch.equal(found.result().values, before.values)
-
-
-def test_a_batch_that_does_not_fit_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = whole_numbers(small())
-    pictures = torch.randint(0, 3, (21, 3, 32, 32)).float()
-    whole, sizes, true_visit = collected(module, [pictures]), [], strongest.visit
-
-    def crowded(made: Any, batch: Tensor, layers: Any, take: Any) -> None:
-        sizes.append(len(batch))
-        if len(batch) > limit:
-            raise torch.cuda.OutOfMemoryError("no room")
-        true_visit(made, batch, layers, take)
-
-    monkeypatch.setattr(strongest, "visit", crowded)
-    found, limit = TopImagesAccumulator(module), 3
-    found.update(pictures[:12])
-    found.update(pictures[12:])
-    assert same(found.result(), whole)
-    assert sizes == [12, 6, 3, 3, 3, 3, 3, 3, 3] and found.largest == 3
-    limit = 0
-    with pytest.raises(torch.cuda.OutOfMemoryError, match="no room"):
-        TopImagesAccumulator(module).update(pictures[:2])
 
 
 def test_refusals() -> None:
