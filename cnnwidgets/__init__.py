@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # editors and type checkers see what __getattr__ gives
     from cnnwidgets import data, engines, graph, models, results, views, widgets
     from cnnwidgets.data import ImageSet, load_images
-    from cnnwidgets.models import VisionModel, load_model, wrap_model
+    from cnnwidgets.models import (
+        Checkpoints,
+        VisionModel,
+        load_checkpoints,
+        load_model,
+        wrap_model,
+    )
     from cnnwidgets.widgets import Selection, UnitExplorer
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Checkpoints",
     "ImageSet",
     "Selection",
     "UnitExplorer",
@@ -25,6 +32,7 @@ __all__ = [
     "data",
     "engines",
     "graph",
+    "load_checkpoints",
     "load_images",
     "load_model",
     "models",
@@ -36,10 +44,12 @@ __all__ = [
 
 _SUBMODULES = {"data", "engines", "graph", "models", "results", "views", "widgets"}
 _HOME = {  # public name -> the subpackage that holds it
+    "Checkpoints": "models",
     "ImageSet": "data",
     "Selection": "widgets",
     "UnitExplorer": "widgets",
     "VisionModel": "models",
+    "load_checkpoints": "models",
     "load_images": "data",
     "load_model": "models",
     "wrap_model": "models",

@@ -1,10 +1,13 @@
 """The weights of a named network: from the cache, from the package, else fetched once."""
 
+import re
+import struct
 import sys
 from collections.abc import MutableMapping
 from importlib.resources import as_file, files
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,6 +18,12 @@ from cnnwidgets import cache
 from cnnwidgets.models.network import Network
 
 Weights = MutableMapping[str, Tensor]
+
+BROKEN = (
+    *(SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, LookupError),
+    *(AssertionError, TypeError, AttributeError, struct.error),
+)
+"""What reading a broken file raises; pickles that are cut or changed somewhere raise them all."""
 
 
 def folder() -> Path:
@@ -98,18 +107,31 @@ def _nowhere(network: Network, reasons: list[str]) -> str:
     )
 
 
-def _read(path: Path) -> Weights:
-    """Read a file that may come from anybody: tensors only, no code."""
+def read_file(path: Path) -> Any:
+    """Read a file that may come from anybody: tensors and plain values only, no code.
+
+    Raises
+    ------
+    ValueError
+        It is broken, or more than that is in it; the sentence leaves open what to do.
+    """
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
-        first = str(error).partition("\n")[0]
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except BROKEN as error:
+        more = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"{more[1]} is in it, too" if more else str(error).partition("\n")[0]
         raise ValueError(
-            f"'{path}' holds no weights that can be read without trusting it ({first}); delete it, "
-            "and it is fetched anew"
+            f"'{path}' holds no weights that can be read without trusting it ({reason})"
         ) from error
+
+
+def _read(path: Path) -> Weights:
+    try:
+        weights = read_file(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; delete it, and it is fetched anew") from error
     if not isinstance(weights, MutableMapping):
         raise ValueError(
             f"'{path}' holds a {type(weights).__name__}, where tensors by name are expected; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ from cnnwidgets.graph import Layer, ReadOut, Record, Twin
 from cnnwidgets.graph.operations.convolution import Convolution
 from cnnwidgets.graph.operations.linear import Linear
 from cnnwidgets.models.devices import set_threads_once
+from cnnwidgets.models.input_format import checked_shape, per_channel, several
 from cnnwidgets.models.preprocess import Picture, crop, normalize, to_unit_range
+from cnnwidgets.models.read_outs import read_out, read_through
 
 
 class VisionModel:
@@ -28,10 +31,13 @@ class VisionModel:
     ----------
     name : what it is called; `source` : the line of code that makes it, or None.
     module : the user's module.
+    checkpoint : the name of the checkpoint that it is, of `load_checkpoints`; else "".
     labels : class names, or None; `headless` : why it has no head, in one sentence, or "".
     input_shape : (C, H, W) of one picture.
     mean, std : a number a channel, for pictures in 0..1.
     """
+
+    checkpoint = ""
 
     def __init__(
         self,
@@ -44,23 +50,37 @@ class VisionModel:
         name: str | None = None,
         source: str | None = None,
         headless: str = "",
+        output: str | None = None,
         read_outs: Sequence[ReadOut] = (),
     ) -> None:
-        self.module = module
+        self._module = module
         self.name = name or type(module).__name__
-        self.input_shape = _checked_shape(input_shape)
+        self.input_shape = checked_shape(input_shape)
         self.mean, self.std = (
-            _per_channel(n, v, input_shape[0]) for n, v in (("mean", mean), ("std", std))
+            per_channel(n, v, input_shape[0]) for n, v in (("mean", mean), ("std", std))
         )
         self.labels = tuple(labels) if labels is not None else None
         self.source, self.headless = source, headless
-        self.twin = Twin(self, read_outs)
+        self.twin = Twin(self, read_outs, output)
         self._structures: dict[tuple[int, ...], Record] = {}
+        self._plain: VisionModel | None = None
+        self._variants: WeakValueDictionary[tuple[ReadOut, ...], VisionModel]
+        self._variants = WeakValueDictionary()
         set_threads_once()
 
     def __repr__(self) -> str:
         shape = " × ".join(map(str, self.input_shape))
         return f"VisionModel({self.name}, {shape}, {self.device})"
+
+    @property
+    def module(self) -> nn.Module:
+        """The user's module."""
+        return self._module
+
+    @property
+    def output(self) -> str:
+        """Which entry is the answer, of a network that gives a dictionary or tuple; else ""."""
+        return self.plain._description().answer
 
     @property
     def device(self) -> torch.device:
@@ -81,18 +101,25 @@ class VisionModel:
         Leaf modules, functional calls (":relu", "block:cat") and containers whose output is not
         simply their last child's. Other containers resolve by name but are not listed.
         """
-        return MappingProxyType(self._structure(self.input_shape).layers)
+        return MappingProxyType(self._description().layers)
+
+    @property
+    def classes(self) -> int:
+        """How many classes the network answers with a score for; 0 without a head."""
+        output = self.plain._description().output
+        return (
+            output.shape[1] if output is not None and output.dim() == 2 and not self.headless else 0
+        )
 
     @property
     def has_head(self) -> bool:
         """Whether the network answers with one score a class."""
-        output = self._structure(self.input_shape).output
-        return output is not None and output.dim() == 2 and not self.headless
+        return self.classes > 0
 
     @property
     def penultimate(self) -> str | None:
         """The layer that the last weighted layer reads: the features; None without a head."""
-        record = self._structure(self.input_shape)
+        record = self.plain._description()
         if not self.has_head:
             return None
         value = record.values[""]
@@ -114,11 +141,11 @@ class VisionModel:
         ValueError
             There is no such layer; the nearest name is told.
         """
-        return self._structure(self.input_shape).layer(name)
+        return self._description().layer(name)
 
     def crop(self, pictures: Sequence[Picture]) -> list[NDArray[np.uint8]]:
         """Give what the network is shown of pictures: uint8 [H, W, C] each, not normalised."""
-        return [crop(picture, *self.input_shape) for picture in _several(pictures)]
+        return [crop(picture, *self.input_shape) for picture in several(pictures)]
 
     def preprocess(self, pictures: Sequence[Picture]) -> Tensor:
         """Turn PIL images or uint8 arrays [h, w, 3] into input [N, C, H, W], on its device."""
@@ -183,22 +210,46 @@ class VisionModel:
         ValueError
             The name is taken, the layer is not there, or a shape does not fit.
         """
-        read = self.layer(at)
-        if name in self._structure(self.input_shape).values or not name:
+        reads = self.layer(at)
+        if name in self._description().values or not name:
             raise ValueError(
                 f"{name!r} is a layer of {self.name} already; give the read-out a name of its own"
             )
-        fitting = [(read.shape[0],), read.shape]
-        if weight.dim() < 2 or tuple(weight.shape[1:]) not in fitting:
-            wanted = " or ".join(
-                f"[K, {', '.join(map(str, shape))}]" for shape in dict.fromkeys(fitting)
-            )
-            raise ValueError(f"weight must be {wanted} to read {at!r}, got {list(weight.shape)}")
-        bias = torch.zeros(len(weight)) if bias is None else bias
-        if tuple(bias.shape) != (len(weight),):
-            raise ValueError(f"bias must be [{len(weight)}], got {list(bias.shape)}")
-        weight, bias = (given.detach().to(self.device, self.dtype) for given in (weight, bias))
-        read_out = ReadOut(name, at, weight, bias)
+        made = read_out(name, reads, weight, bias, (self.device, self.dtype))
+        return self.with_read_outs((*self.read_outs, made))
+
+    @property
+    def read_outs(self) -> tuple[ReadOut, ...]:
+        """What was attached, in order."""
+        return self.twin.read_outs
+
+    @property
+    def plain(self) -> VisionModel:
+        """The same network without its read-outs."""
+        return self._plain or self
+
+    @property
+    def origin(self) -> VisionModel:
+        """The network as it was given, which this one is a checkpoint of or reads out of."""
+        return self.plain
+
+    def with_read_outs(self, read_outs: Sequence[ReadOut]) -> VisionModel:
+        """Give the same network with these read-outs only; asked again, the same object."""
+        plain, wanted = self.plain, tuple(read_outs)
+        found = plain._variants.get(wanted) if wanted else plain
+        if found is None:
+            found = plain._variants[wanted] = plain._reading(wanted)
+            found._plain = plain
+        return found
+
+    def for_layer(self, name: str) -> VisionModel:
+        """Give the same network with no read-outs but those that a layer is read through.
+
+        So what is known of the other layers outlives whatever is attached.
+        """
+        return self.with_read_outs(read_through(name, self.read_outs))
+
+    def _reading(self, read_outs: Sequence[ReadOut]) -> VisionModel:
         return VisionModel(
             self.module,
             input_shape=self.input_shape,
@@ -207,22 +258,19 @@ class VisionModel:
             labels=self.labels,
             name=self.name,
             headless=self.headless,
-            read_outs=(*self.twin.read_outs, read_out),
+            output=self.twin.answer,
+            read_outs=read_outs,
         )
 
-    def _check_labels(self) -> None:
-        """Refuse labels that are not one for each class."""
-        if self.labels is None or not self.has_head:
-            return
-        output = self._structure(self.input_shape).output
-        if output is not None and output.shape[1] != len(self.labels):
-            raise ValueError(
-                f"labels must name the {output.shape[1]} classes of {self.name}, "
-                f"got {len(self.labels)}"
-            )
+    def _description(self) -> Record:
+        """Give a record of noise that tells the layers, of whatever weights these modules had."""
+        record = self._structures.get(self.input_shape)
+        if record is None or record.state[0] is not self.twin.module:
+            record = self._structure(self.input_shape)
+        return record
 
     def _structure(self, shape: tuple[int, ...]) -> Record:
-        """Give a record of noise at this size: which layers there are, how they hang together."""
+        """Give a record of noise at this size, with the weights as they are."""
         record = self._structures.get(shape)
         if record is None or not record.is_current():
             noise = torch.rand((1, *shape), generator=torch.Generator().manual_seed(0))
@@ -231,65 +279,3 @@ class VisionModel:
             others = [(size, kept) for size, kept in self._structures.items() if size != shape]
             self._structures = dict([(shape, record), *others[:3]])
         return record
-
-
-def wrap_model(
-    module: nn.Module,
-    *,
-    input_shape: tuple[int, int, int],
-    mean: Sequence[float],
-    std: Sequence[float],
-    labels: Sequence[str] | None = None,
-    name: str | None = None,
-) -> VisionModel:
-    """Make a network of one's own ready to be looked into; the module is not changed.
-
-    Parameters
-    ----------
-    module : any `nn.Module` that takes [N, C, H, W].
-    input_shape : (C, H, W) of one picture.
-    mean, std : a number a channel, for pictures in 0..1; 0 and 1 leave them as they are.
-    labels : names of the classes, if the network answers with one score a class.
-    name : what to call it; else the module's class.
-
-    Raises
-    ------
-    TypeError, ValueError
-        The module is none, or shape, mean, std or labels do not fit together.
-    """
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"wrap_model takes a torch.nn.Module, got {type(module).__name__}")
-    model = VisionModel(
-        module, input_shape=input_shape, mean=mean, std=std, labels=labels, name=name
-    )
-    model._check_labels()
-    return model
-
-
-def _several(pictures: Sequence[Picture]) -> Sequence[Picture]:
-    if isinstance(pictures, np.ndarray) and pictures.ndim == 4:
-        return list(pictures)
-    if not isinstance(pictures, list | tuple) or not pictures:
-        raise TypeError(
-            "pictures must be a list of pictures with at least one in it, "
-            f"got {type(pictures).__name__}"
-        )
-    return pictures
-
-
-def _checked_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    if len(shape) != 3 or any(not isinstance(n, int) or n < 1 for n in shape):
-        raise ValueError(
-            f"input_shape must be (channels, height, width), each at least 1, got {shape!r}"
-        )
-    return (shape[0], shape[1], shape[2])
-
-
-def _per_channel(name: str, values: Sequence[float], channels: int) -> tuple[float, ...]:
-    numbers = tuple(map(float, values))
-    if len(numbers) != channels or (name == "std" and min(numbers) <= 0):
-        above = " above 0" if name == "std" else ""
-        raise ValueError(
-            f"{name} must have {channels} numbers{above}, one a channel, got {list(numbers)}"
-        )
-    return numbers

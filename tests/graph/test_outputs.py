@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cnnwidgets.engines.deconv import reconstruct
 from cnnwidgets.graph import record
 from cnnwidgets.graph.outputs import entries
+from cnnwidgets.models import wrap_model
 
 
 class Pair(NamedTuple):
@@ -89,3 +90,41 @@ def test_the_first_entry_is_the_answer_and_says_so() -> None:
     assert made.answer == "out"
     with torch.no_grad():
         assert torch.equal(made.output, net(picture)["out"])
+
+
+def wrapped(**settings: object):
+    return wrap_model(Segmenter(), input_shape=(3, 12, 12), mean=[0] * 3, std=[1] * 3, **settings)
+
+
+@pytest.mark.parametrize(("output", "answer"), [(None, "out"), ("out", "out"), ("aux", "aux")])
+def test_the_entry_that_is_meant_is_chosen_by_name(output: str | None, answer: str) -> None:
+    model = wrapped(output=output)
+    assert model.output == answer
+    assert not model.has_head
+    picture = torch.randn(1, 3, 12, 12)
+    with torch.no_grad():
+        wanted = model.module(picture)[answer]
+    assert torch.equal(record(model, picture).output, wanted)
+    attached = model.attach("mean", at="head", weight=torch.ones(1, 5))
+    assert attached.output == answer
+
+
+def test_a_number_chooses_in_a_tuple() -> None:
+    class Twice(nn.Conv2d):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            x = super().forward(x)
+            return x, x.mean((2, 3))
+
+    settings = {"input_shape": (3, 8, 8), "mean": [0] * 3, "std": [1] * 3}
+    assert not wrap_model(Twice(3, 4, 3), **settings).has_head
+    model = wrap_model(Twice(3, 4, 3), output=1, labels=list("abcd"), **settings)
+    assert (model.output, model.classes) == ("1", 4)
+
+
+def test_an_entry_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match="Segmenter answers with 'out', 'aux'; output 'main' is"):
+        wrapped(output="main")
+    with pytest.raises(ValueError, match="Conv2d answers with one tensor.*output"):
+        wrap_model(
+            nn.Conv2d(3, 4, 3), input_shape=(3, 8, 8), mean=[0] * 3, std=[1] * 3, output="out"
+        )
