@@ -58,6 +58,13 @@ def controls_row(*fields: ipywidgets.Widget) -> ipywidgets.HBox:
     return _box(ipywidgets.HBox, fields, "cw-controls")
 
 
+def columns_row(*fields: ipywidgets.Widget) -> ipywidgets.HBox:
+    """A second row of controls, on the columns of the pictures beneath it."""
+    row = controls_row(*fields)
+    row.add_class("cw-columns")
+    return row
+
+
 def unit_main(
     picture: ipywidgets.Widget,
     crop: ipywidgets.Widget,

@@ -1,7 +1,6 @@
-// Nine pairs of pictures. The elements stay, and keep their size while their tiles are not there.
+// Small pictures in a row. The elements stay, and keep their size while their tiles are not there.
 
-const PLACES = 9;
-const LOW = "(max-height: 760px)"; // windows in which the strip is folded
+const LOW = "(max-height: 760px)"; // windows in which every strip is folded
 
 const paintHalf = (canvas, frame, window, scratch) => {
   const context = canvas.getContext("2d");
@@ -14,24 +13,36 @@ const paintHalf = (canvas, frame, window, scratch) => {
   context.drawImage(decode(frame, scratch), ...place.rect(frame.box));
 };
 
-const addPlace = (box) => {
+const addPlace = (box, pairs) => {
   const item = make(box, "div", "cw-tile");
   item.setAttribute("role", "option");
   const pair = make(item, "div", "cw-pair");
-  const canvases = [make(pair, "canvas"), make(pair, "canvas")];
+  const canvases = (pairs ? ["crop", "seen"] : ["seen"]).map((half) => [half, make(pair, "canvas")]);
+  const reason = make(pair, "div", "cw-reason");
   const words = make(item, "div", "cw-tile-words");
-  return { item, pair, canvases, value: make(words, "b"), name: make(words, "span"), beyond: make(words, "i") };
+  const [value, name, beyond] = ["b", "span", "i"].map((tag) => make(words, tag));
+  const below = make(item, "div", "cw-below");
+  const [switches, note] = ["cw-switches", "cw-note"].map((style) => make(below, "div", style));
+  return { item, pair, canvases, reason, value, name, beyond, switches, note };
 };
 
-// In a low window the caption is a button that opens the strip; what the reader chose stays.
-const folding = (row, el, box, signal) => {
+const drawSwitches = (box, switches) => {
+  const known = switches.join();
+  if (box.dataset.known === known) return;
+  box.dataset.known = known;
+  box.replaceChildren();
+  for (const [word, on] of switches) make(box, "span", on ? "cw-on" : "", word);
+};
+
+// Where the strip can be folded the caption is a button that opens it; what the reader chose stays.
+const folding = (model, row, el, box, signal) => {
   const low = matchMedia(LOW);
-  let open = false;
+  const foldable = () => model.get("folds") || low.matches;
   const draw = () => {
-    const folded = low.matches && !open;
+    const folded = foldable() && !model.get("opened");
     el.toggleAttribute("data-folded", folded);
     box.inert = folded;
-    if (!low.matches) {
+    if (!foldable()) {
       for (const name of ["role", "tabindex", "aria-expanded"]) row.removeAttribute(name);
       return;
     }
@@ -40,11 +51,12 @@ const folding = (row, el, box, signal) => {
     row.ariaExpanded = String(!folded);
   };
   const turn = () => {
-    if (!low.matches) return false;
-    open = !open;
-    draw();
+    if (!foldable()) return false;
+    model.set("opened", !model.get("opened"));
+    model.save_changes();
     return true;
   };
+  model.on("change:opened", draw);
   low.addEventListener("change", draw, { signal });
   row.addEventListener("click", turn, { signal });
   takeKeys(row, (event) => {
@@ -58,44 +70,51 @@ const folding = (row, el, box, signal) => {
 const render = ({ model, el }) => {
   const closing = new AbortController();
   const { signal } = closing;
-  el.classList.add("cw-view", "cw-tile-strip");
+  const [count, pairs] = [model.get("places"), model.get("pairs")];
+  el.classList.add("cw-view", "cw-tile-strip", pairs ? "cw-pairs" : "cw-single");
   ownGround(el, signal);
   const head = caption(model, el);
   const legend = make(head.extra, "span");
   const panel = make(el, "div", "cw-tiles-panel");
   const box = make(panel, "div", "cw-tiles");
   const message = make(panel, "div", "cw-message");
+  const foot = make(panel, "div", "cw-foot");
   const scratch = document.createElement("canvas");
-  const places = Array.from({ length: PLACES }, () => addPlace(box));
+  const places = Array.from({ length: count }, () => addPlace(box, pairs));
   const tile = (index) => model.get(`tile_${index + 1}`);
   const painted = [];
   let drawn = 0;
   box.setAttribute("role", "listbox");
+  box.style.setProperty("--cw-places", count);
+  box.style.setProperty("--cw-half", Math.ceil(count / 2));
 
-  const filled = () => places.filter((_, index) => tile(index).window).map(({ item }) => item);
+  const filled = () => places.filter((_, index) => "name" in tile(index)).map(({ item }) => item);
   const choose = (index) => emit(model, "chosen", { index: places.findIndex(({ item }) => item === filled()[index]) });
   const keys = roving(box, filled, choose, signal);
 
-  const drawTile = ({ item, pair, canvases, value, name, beyond }, index) => {
+  const drawTile = (place, index) => {
+    const { item, pair, canvases } = place;
     const shown = tile(index);
-    const there = Boolean(shown.window);
+    const named = "name" in shown;
+    const there = shown.window?.length > 0;
     item.classList.toggle("cw-void", !there);
-    item.ariaSelected = String(there && index === model.get("selected"));
+    item.ariaSelected = String(named && index === model.get("selected"));
     item.ariaLabel = shown.alt ?? "";
-    item.ariaHidden = there ? null : "true";
-    if (!there) item.removeAttribute("tabindex");
-    value.textContent = shown.value ?? "";
-    name.textContent = shown.name ?? "";
-    beyond.textContent = shown.beyond ? "▫" : "";
-    item.title = there ? [shown.name, shown.value].join(" · ") : "";
+    item.ariaHidden = named ? null : "true";
+    if (!named) item.removeAttribute("tabindex");
+    for (const name of ["value", "name", "note"]) place[name].textContent = shown[name] ?? "";
+    place.beyond.textContent = shown.beyond ? "▫" : "";
+    drawSwitches(place.switches, shown.switches ?? []);
+    place.reason.textContent = shown.message ?? "";
+    item.title = named ? shown.message || [shown.name, shown.value].filter(Boolean).join(" · ") : "";
     const side = Math.round(pair.getBoundingClientRect().width * devicePixelRatio);
     const before = painted[index];
     if (!there || !side || (before?.shown === shown && before.side === side)) return;
     painted[index] = { shown, side };
-    canvases.forEach((canvas, half) => {
+    for (const [half, canvas] of canvases) {
       canvas.width = canvas.height = side;
-      paintHalf(canvas, half ? shown.seen : shown.crop, shown.window, scratch);
-    });
+      paintHalf(canvas, shown[half], shown.window, scratch);
+    }
   };
 
   const draw = () => {
@@ -103,6 +122,7 @@ const render = ({ model, el }) => {
     legend.textContent = model.get("legend");
     legend.hidden = !legend.textContent;
     lines(message, model.get("message"));
+    lines(foot, model.get("foot"));
     panel.classList.toggle("cw-empty", model.get("message").length > 0);
     el.toggleAttribute("data-old", model.get("stale"));
     box.ariaLabel = model.get("alt");
@@ -114,12 +134,12 @@ const render = ({ model, el }) => {
     el.dataset.drawn = ++drawn;
   };
   const redraw = perFrame(draw, signal);
-  folding(el.querySelector(".cw-caption"), el, box, signal);
+  folding(model, el.querySelector(".cw-caption"), el, box, signal);
   const resized = new ResizeObserver(redraw);
   resized.observe(box);
-  const names = ["selected", "stale", "message", "legend", "title", "notes", "reading", "alt"];
+  const names = ["selected", "stale", "message", "legend", "foot", "title", "notes", "reading", "alt"];
   for (const name of names) model.on(`change:${name}`, redraw);
-  for (let index = 1; index <= PLACES; index++) model.on(`change:tile_${index}`, redraw);
+  for (let index = 1; index <= count; index++) model.on(`change:tile_${index}`, redraw);
   return () => {
     closing.abort();
     resized.disconnect();

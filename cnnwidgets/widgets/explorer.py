@@ -163,7 +163,7 @@ class Explorer(ipywidgets.VBox):
             )
             return
         trace = "".join(traceback.format_exception(error))
-        known = isinstance(error, ValueError | NotImplementedError | OSError | RuntimeError)
+        known = isinstance(error, ValueError | OSError | RuntimeError | MemoryError)
         sentence = str(error) if known and str(error) else f"{type(error).__name__}: {error}"
         self._say_error(sentence, trace)
 

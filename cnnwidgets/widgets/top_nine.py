@@ -10,19 +10,21 @@ from typing import Any
 
 from cnnwidgets.data import ImageSet
 from cnnwidgets.engines.top_images import Peak, TopImages
-from cnnwidgets.models import VisionModel
+from cnnwidgets.graph import StaleRecordError
 from cnnwidgets.views import TileStrip
-from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped, kernel_loop
+from cnnwidgets.widgets.at_rest import AtRest
+from cnnwidgets.widgets.explorer import Job
+from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped
 from cnnwidgets.widgets.top_tiles import Tile, TopTiles
 from cnnwidgets.widgets.top_words import silence, strip_words, that_answer
-from cnnwidgets.widgets.unit_index import UnitIndex
+from cnnwidgets.widgets.unit_index import UnitIndex, UnitIndexes
 from cnnwidgets.widgets.unit_look import Question
-
-PAUSE = 0.4
-"""Seconds of rest before tiles are drawn: whoever steps from unit to unit waits for none."""
 
 AGAIN = 1.0
 """Seconds between two looks at the best so far, while pictures are still being looked through."""
+
+SOON = 0.2
+"""The same as long as there is no tile at all."""
 
 LATE = 0.5
 """Seconds of a search after which it is told: of a few pictures it ends before."""
@@ -50,11 +52,12 @@ class TopNine:
     """The strip of a unit's strongest pictures, each with its own reconstruction.
 
     Two questions in the background: the index of all units, which is long and lets every other
-    question through, and the next tile, a question of its own each time, so that a moving slider
-    never waits for more than one.
+    question through, and the tiles, one by one at rest. Both follow the question's network: the
+    search of one that is asked no more is ended, and goes on if it is asked again.
 
     Parameters
     ----------
+    images : the pictures.
     lane : the worker.
     choose : called with the tile's question, picture and position, when the reader chooses it.
     tell : called when `state` has changed.
@@ -62,14 +65,13 @@ class TopNine:
     Attributes
     ----------
     view : the strip.
-    result : the index of all units, once it is there; else None.
+    result : the index of all units (of a read-out: of its alone), once it is there; else None.
     state : "idle", "looking", "stopped" or "failed"; `done` and `total` count pictures, `error` is
         the sentence of the last failure.
     """
 
     def __init__(
         self,
-        model: VisionModel,
         images: ImageSet,
         lane: Lane,
         choose: Callable[[Question, Peak], None],
@@ -79,34 +81,34 @@ class TopNine:
         self.view.observe(self._tile_chosen, "chosen")
         self.result: TopImages | None = None
         self.state, self.error, self.done, self.total = "idle", "", 0, len(images)
-        self._index, self._made = UnitIndex(model, images), TopTiles(model, images)
+        self._indexes, self._made = UnitIndexes(images), TopTiles(images)
+        self._index: UnitIndex | None = None  # of the network that was asked last
         self._choose, self._tell = choose, tell
         self._looking = Slot(lane, self._found, self._ended, self._report, long=True)
-        self._drawing = Slot(lane, self._draw, self._not_drawn, rest=0)
-        self._question: Question | None = None  # the last one that was asked at rest
+        self._drawing = AtRest(lane, self._tile, self._draw, self._not_drawn)
         self._answer: _Answer | None = None  # what the strip shows
         self._tiles: dict[Peak, Tile] = {}
-        self._waiting, self._due = False, False
-        self._asked_at, self._began = 0.0, math.inf
+        self._began = math.inf
 
     def ask(self, question: Question) -> None:
         """Show the pictures of a question's unit: once it has been answered, at rest."""
-        if self._question is None or not _same_unit(self._question, question):
+        before = self._drawing.question
+        if before is None or not _same_unit(before, question):
             self._tiles.clear()
-        self._question, self._waiting = question, False
+        if self._index is None or self._index.model is not question.model:
+            self._end_search()
+            self._index, self.result = self._indexes.of(question.model), None
+            self.done = self._index.done
         if self.state == "failed":
             self.state, self.error = "idle", ""
-        self._mark_current()
-        self._due = True
-        if (loop := kernel_loop()) is None:
-            self._next()
-        else:
-            loop.call_soon_threadsafe(loop.call_later, PAUSE, self._start, question)
+        self._mark_current(question)
+        self._drawing.ask(question)
 
     def leave(self, question: Question) -> None:
         """Draw no more: another question is being answered. It asks here when it is."""
-        self._waiting, self._due = True, False
-        self._drawing.stop()
+        self._drawing.leave()
+        if self._index is not None and self._index.model is not question.model:
+            self._end_search()
         if self._answer is not None and not _same_unit(self._answer.question, question):
             self.view.show(stale=True)
 
@@ -124,6 +126,11 @@ class TopNine:
         """Whether it has been looking for so long that this should be told."""
         return self.state == "looking" and time.monotonic() - self._began > LATE
 
+    @property
+    def at_once(self) -> int | None:
+        """How many pictures are looked through at a time, where memory is short; else None."""
+        return self._index.at_once if self._index is not None else None
+
     def wait(self, timeout: float | None = None) -> None:
         """Block until all is there: for scripts and tests.
 
@@ -133,83 +140,90 @@ class TopNine:
             It is not there after `timeout` seconds; the work goes on.
         """
         end = time.monotonic() + (math.inf if timeout is None else timeout)
-        if self._due:
-            self._next()
-        while self.state == "looking" or not self._drawing.newest.settled:
+        while self.state == "looking" or not self._drawing.settled:
             for slot in (self._drawing, self._looking):
                 slot.wait(None if timeout is None else max(0.0, end - time.monotonic()))
 
     def close(self) -> None:
         """End everything and free what was kept; twice is harmless."""
-        self._question, self._due = None, False
         self._looking.close()
         self._drawing.close()
-        self._index.forget()
+        self._indexes.forget()
         self._made.forget()
         self._tiles.clear()
-        self._answer = self.result = None
+        self._answer = self.result = self._index = None
 
     # The search
 
     def _look(self) -> None:
+        if (index := self._index) is None:
+            return
         self.state, self.error, self._began = "looking", "", math.inf
-        index = self._index
+        self.done = index.done
         self._looking.submit(lambda progress, _: index.build(progress))
         self._tell()
+
+    def _end_search(self) -> None:
+        """End the search because nobody asks for its network any more; nothing is told."""
+        if self.state == "looking":
+            self.state = "idle"
+            self._looking.submit(lambda *_: None)  # takes the place of what runs
 
     def _report(self, done: int, total: int) -> None:
         self.done, self.total = done, total
         now = time.monotonic()
         self._began = min(self._began, now)
         self._tell()
-        if now - self._asked_at > AGAIN:
-            self._next()
+        if now - self._drawing.asked_at > (AGAIN if self._tiles else SOON):
+            self._drawing.next()
 
-    def _found(self, result: TopImages, _: bool) -> None:
+    def _found(self, result: TopImages | None, _: bool) -> None:
+        if result is None:
+            return
         self.state, self.result, self.done = "idle", result, self.total
         self._tell()
-        self._next()
+        self._drawing.next()
 
     def _ended(self, error: BaseException) -> None:
         stopped = isinstance(error, Stopped)
         self.state = "stopped" if stopped else "failed"
         self.error = "" if stopped else str(error) or type(error).__name__
         self._tell()
-        self._next()
+        self._drawing.next()
 
     # The tiles
 
-    def _start(self, question: Question) -> None:
-        """Begin with the tiles, if nothing has moved since."""
-        if self._due and question is self._question:
-            self._next()
-
-    def _next(self) -> None:
-        """Ask for the pictures of the unit, and for one tile that is not there yet."""
-        question = self._question
-        if question is None or self._waiting:
-            return
-        self._due = False
-        self._asked_at = time.monotonic()
+    def _tile(self, question: Question) -> Job:
+        """Give the work that finds a unit's pictures, and draws one tile that is not there yet."""
         index, made, known = self._index, self._made, frozenset(self._tiles)
+        assert index is not None
 
         def job(progress: Callable[[int, int], None], _: bool) -> _Answer:
-            current = index.is_current()
-            found = index.best(question.layer, question.unit) if current else []
-            peaks = that_answer(found)
-            missing = next((peak for peak in peaks if peak not in known), None)
-            fresh = (missing, made.tile(question, missing, progress)) if missing else None
             counts = (index.done, index.total, len(index.left_out))
-            complete = current and index.result is not None
-            return _Answer(question, found, peaks, fresh, current, complete, counts)
+            past = _Answer(question, [], [], None, False, False, counts)
+            if not index.is_current():
+                return past
+            try:
+                found = index.best(question.layer, question.unit)
+                peaks = that_answer(found)
+                missing = next((peak for peak in peaks if peak not in known), None)
+                fresh = (missing, made.tile(question, missing, progress)) if missing else None
+            except StaleRecordError:
+                return past
+            if not index.is_current():  # the tile may be of other weights than the index
+                return past
+            complete = index.result is not None
+            return _Answer(question, found, peaks, fresh, True, complete, counts)
 
-        self._drawing.submit(job)
+        return job
 
     def _draw(self, answer: _Answer, _: bool) -> None:
         if not answer.current:  # not looked through yet, or the network has changed since
             self.result = None
             self._tiles.clear()
-        if self.state == "idle" and not answer.complete:
+        if answer.complete and self._index is not None:
+            self.result = self._index.result
+        elif self.state == "idle" and not self._drawing.left:
             self._look()
         if answer.fresh:
             self._tiles[answer.fresh[0]] = answer.fresh[1]
@@ -219,11 +233,12 @@ class TopNine:
         message = [self.error] if self.error and not tiles else []
         if answer.found and not tiles:
             message = silence(q.unit, *answer.counts[:2])
-        said = strip_words(q.layer, q.unit, tiles, answer.counts)
+        layer = f"{q.model.checkpoint} {q.layer}".strip()
+        said = strip_words(layer, q.unit, tiles, answer.counts)
         self.view.show_tiles(tiles, stale=False, message=message, **said)
-        self._mark_current()
+        self._mark_current(self._drawing.question)
         if answer.fresh:
-            self._next()
+            self._drawing.next()
 
     def _not_drawn(self, error: BaseException) -> None:
         if not isinstance(error, Stopped):
@@ -231,12 +246,12 @@ class TopNine:
             self._answer = None
             self.view.show_tiles([], stale=False, selected=-1, message=message)
 
-    def _mark_current(self) -> None:
+    def _mark_current(self, question: Question | None) -> None:
         """Mark the tile whose picture is the explorer's."""
-        if self._answer is None or self._question is None:
+        if self._answer is None or question is None:
             return
         pictures = [peak.picture for peak in self._answer.peaks]
-        here, same = self._question.picture, _same_unit(self._answer.question, self._question)
+        here, same = question.picture, _same_unit(self._answer.question, question)
         self.view.selected = pictures.index(here) if same and here in pictures else -1
 
     def _tile_chosen(self, change: Any) -> None:
@@ -247,5 +262,5 @@ class TopNine:
 
 def _same_unit(one: Question, other: Question) -> bool:
     """Tell whether two questions have the same tiles."""
-    names = ("layer", "unit", "rule", "colour")
+    names = ("model", "layer", "unit", "rule", "colour")
     return all(getattr(one, name) == getattr(other, name) for name in names)

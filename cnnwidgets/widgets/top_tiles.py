@@ -26,13 +26,14 @@ Tile = dict[str, Any]
 
 
 class TopTiles:
-    """Makes the tiles of a network's units in a set of pictures; keeps the last records.
+    """Makes the tiles of units in a set of pictures; keeps the last records of one network.
 
     Only the scheduler's worker calls it.
     """
 
-    def __init__(self, model: VisionModel, images: ImageSet) -> None:
-        self._model, self._images = model, images
+    def __init__(self, images: ImageSet) -> None:
+        self._images = images
+        self._model: VisionModel | None = None
         self._kept: OrderedDict[int, tuple[NDArray[np.uint8], Record]] = OrderedDict()
 
     def tile(self, question: Question, peak: Peak, progress: Callable[[int, int], None]) -> Tile:
@@ -43,7 +44,7 @@ class TopTiles:
         ValueError, NotImplementedError, OSError
             The picture cannot be read, or the layer cannot be walked back from.
         """
-        shown, recorded = self._recorded(peak.picture, progress)
+        shown, recorded = self._recorded(question.model, peak.picture, progress)
         spatial = recorded.layer(question.layer).spatial
         unit = (question.unit, *peak.position) if spatial else (question.unit,)
         recorded.activation(question.layer)  # a pass of its own, and kept
@@ -72,15 +73,21 @@ class TopTiles:
     def forget(self) -> None:
         """Let go of all records."""
         self._kept.clear()
+        self._model = None
 
     def _recorded(
-        self, picture: int, progress: Callable[[int, int], None]
+        self, model: VisionModel, picture: int, progress: Callable[[int, int], None]
     ) -> tuple[NDArray[np.uint8], Record]:
+        if model is not self._model:
+            self.forget()
+            self._model = model
         found = self._kept.pop(picture, None)
-        if found is None or not found[1].is_current():
-            shown = self._model.crop([self._images.images[picture]])[0]
+        # That of a snapshot is of weights that may be past.
+        own = found is not None and found[1].twin is model.twin
+        if found is None or not own or not found[1].is_current():
+            shown = model.crop([self._images.images[picture]])[0]
             progress(1, 4)
-            made = record(self._model, self._model.preprocess([shown]))
+            made = record(model, model.preprocess([shown]))
             progress(2, 4)
             found = (np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown, made)
         self._kept[picture] = found

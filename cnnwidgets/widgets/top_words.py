@@ -36,12 +36,18 @@ def strip_words(
     }
 
 
-def search_words(done: int, total: int) -> dict[str, Any]:
-    """Give the status line's state while the pictures are looked through."""
+def search_words(done: int, total: int, at_once: int | None = None) -> dict[str, Any]:
+    """Give the status line's state while the pictures are looked through.
+
+    Parameters
+    ----------
+    at_once : how many are taken at a time, where memory is too short for as many as usual.
+    """
+    short = f" · memory is short: {at_once} at a time" if at_once else ""
     return {
         "state": "working",
         "headline": "Looking for the top nine",
-        "text": f"{done} of {_pictures(total, False)}",
+        "text": f"{done} of {_pictures(total, False)}{short}",
         "done": done,
         "total": total,
         "buttons": [STOP, *EXPORTS],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 
@@ -16,12 +17,15 @@ from cnnwidgets.engines.top_images import (
     TopImagesAccumulator,
     pictures_at_once,
 )
-from cnnwidgets.graph import Record, identity, record
+from cnnwidgets.graph import Record, StaleRecordError, identity, record
 from cnnwidgets.models import VisionModel
 from cnnwidgets.results import versions
 
 FORM = "1"
 """Changes when the same network and pictures would give another index."""
+
+INDEXES_KEPT = 4
+"""Networks one goes back to without a look at the pictures, or where a search goes on."""
 
 Progress = Callable[[int, int], None]
 
@@ -29,18 +33,21 @@ Progress = Callable[[int, int], None]
 class UnitIndex:
     """The top pictures of every unit of a network in a set of pictures.
 
-    Only the scheduler's worker calls it. What is asked inside `build`, at its `progress`, gets the
-    best so far.
+    Of a network with read-outs it is that of the read-outs alone: the other layers' is the plain
+    network's. Only the scheduler's worker calls it. What is asked inside `build`, at its
+    `progress`, gets the best so far.
 
     Attributes
     ----------
+    model : the network.
     done, total : how many pictures have been looked through, and how many there are.
     left_out : those that could not be read, by number, with the sentence why.
     result : once all have been looked through; else None.
     """
 
     def __init__(self, model: VisionModel, images: ImageSet) -> None:
-        self._model, self._images = model, images
+        self.model, self._images = model, images
+        self._layers = [read_out.name for read_out in model.read_outs] or None
         self._made: Record | None = None  # of the network as it was looked through
         self._found: TopImagesAccumulator | None = None
         self._key = ""
@@ -51,7 +58,12 @@ class UnitIndex:
     def is_current(self) -> bool:
         """Tell whether the network still is the one that was looked through."""
         made = self._made
-        return made is not None and made.twin is self._model.twin and made.is_current()
+        return made is not None and made.twin is self.model.twin and made.is_current()
+
+    @property
+    def at_once(self) -> int | None:
+        """How many pictures are taken at a time, once a batch did not fit into memory."""
+        return self._found.at_once if self._found is not None else None
 
     def build(self, progress: Progress) -> TopImages:
         """Give the index: go on where the last one was stopped, or take the one that was kept.
@@ -63,10 +75,17 @@ class UnitIndex:
         StaleRecordError
             The weights changed meanwhile.
         """
-        if not self.is_current():
-            self._begin(progress)
-        if self.result is None:
-            self._look_through(progress)
+        try:
+            if not self.is_current():
+                self._begin(progress)
+            if self.result is None:
+                self._look_through(progress)
+            self._check_current()
+        except StaleRecordError:
+            raise StaleRecordError(
+                f"the weights of {self.model.name} changed while the pictures were looked "
+                "through; choose a unit, and they are looked through again"
+            ) from None
         assert self.result is not None
         return self.result
 
@@ -103,18 +122,18 @@ class UnitIndex:
         """Record the first picture that can be read."""
         for number in range(self.total):
             try:
-                picture = self._model.crop([self._images.images[number]])
+                picture = self.model.crop([self._images.images[number]])
             except (OSError, ValueError):
                 if number == self.total - 1:
                     raise
                 continue
-            return record(self._model, self._model.preprocess(picture))
+            return record(self.model, self.model.preprocess(picture))
         raise ValueError("there are no pictures to look through")
 
     def _key_of(self, made: Record, progress: Progress) -> str:
         """Give what stands for network, preprocessing and pictures; "" if a file is not there."""
         parts = [FORM, versions()["cnnwidgets"], versions()["torch"], str(made.picture.device)]
-        parts += [identity(made), *made.layers]
+        parts += [identity(made), *made.layers, *(self._layers or [])]
         tensor = made.picture.detach().float().cpu().contiguous().numpy()
         digests: list[bytes] = [tensor.tobytes()]
         try:
@@ -126,30 +145,34 @@ class UnitIndex:
         return key_of([*parts, *digests])
 
     def _look_through(self, progress: Progress) -> None:
-        found = self._found = self._found or TopImagesAccumulator(self._model)
-        size = pictures_at_once(self._model)
+        found = self._found = self._found or TopImagesAccumulator(self.model, self._layers)
+        size = pictures_at_once(self.model)
         while self.done < self.total:
             end = min(self.done + size, self.total)
             # Of a batch that was stopped a part may be in already.
             shown = self._shown(range(max(self.done, found.last + 1), end), progress)
             if shown:
-                pictures = self._model.preprocess([*shown.values()])
+                pictures = self.model.preprocess([*shown.values()])
                 told = partial(progress, self.done, self.total)
                 found.update(pictures, [*shown], between=told)
             self.done = end
             progress(self.done, self.total)
-        if self._made is not None:
-            self._made.check_current()  # else this would be kept as another network's
+        self._check_current()  # else this would be kept as another network's
         self.result, self._found = found.result(), None
         if self._key and not self.left_out:
             keep(self.result, self._key)
+
+    def _check_current(self) -> None:
+        """Refuse to go on where the weights have changed, or will not stand still at all."""
+        if not self.is_current():
+            raise StaleRecordError
 
     def _shown(self, numbers: range, progress: Progress) -> dict[int, NDArray[np.uint8]]:
         """Give what the network is shown of pictures; those that cannot be read are left out."""
         shown = {}
         for number in numbers:
             try:
-                shown[number] = self._model.crop([self._images.images[number]])[0]
+                shown[number] = self.model.crop([self._images.images[number]])[0]
             except (OSError, ValueError) as error:
                 self.left_out[number] = str(error)
             progress(self.done, self.total)
@@ -162,3 +185,25 @@ class UnitIndex:
         value = self._made.value_of(layer)
         same = [name for name in so_far.layers if self._made.value_of(name) == value]
         return same[0] if same else layer
+
+
+class UnitIndexes:
+    """The indexes of the networks that were asked last, in one set of pictures."""
+
+    def __init__(self, images: ImageSet) -> None:
+        self._images = images
+        self._kept: OrderedDict[VisionModel, UnitIndex] = OrderedDict()
+
+    def of(self, model: VisionModel) -> UnitIndex:
+        """Give the index of a network; it is built by whoever asks for it."""
+        index = self._kept.pop(model, None) or UnitIndex(model, self._images)
+        self._kept[model] = index
+        while len(self._kept) > INDEXES_KEPT:
+            self._kept.popitem(last=False)[1].forget()
+        return index
+
+    def forget(self) -> None:
+        """Let go of everything."""
+        for index in self._kept.values():
+            index.forget()
+        self._kept.clear()

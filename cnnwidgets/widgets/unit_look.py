@@ -1,4 +1,4 @@
-"""The unit explorer's question and its answer: all that is drawn of one unit in one picture."""
+"""The unit explorer's answer to its question: all that is drawn of one unit in one picture."""
 
 from __future__ import annotations
 
@@ -6,58 +6,27 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnwidgets.data import ImageSet
-from cnnwidgets.engines.deconv import Reconstruction, reconstruct
+from cnnwidgets.engines.deconv import Reconstruction, placed_unit, reconstruct
+from cnnwidgets.engines.memory import fitted
 from cnnwidgets.engines.precision import preview_dtype
 from cnnwidgets.engines.responses import BestClasses, LayerResponse, best_classes, layer_response
-from cnnwidgets.graph import Layer, Record, record
+from cnnwidgets.graph import Layer, Record, StaleRecordError, record
 from cnnwidgets.models import VisionModel
+from cnnwidgets.results import Provenance
 from cnnwidgets.views.display import grey_contrast, salient_contrast
+from cnnwidgets.widgets.unit_question import Question, Scales
 
 SLOW = 0.02  # seconds of a reconstruction from which previews take the quicker number type
-RECORDS_KEPT = 4  # pictures one goes back to without a new pass
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked: all that the controls say."""
-
-    picture: int
-    layer: str
-    unit: int
-    position: tuple[int, int] | None
-    rule: str
-    colour: bool
-
-
-@dataclass(frozen=True)
-class Scales:
-    """What the brightest tones stand for; kept while a slider moves, so that frames compare.
-
-    They belong to a layer, a rule and a way of showing colour; `contrast` is in units of the
-    reconstruction, `response` the largest value of the map.
-    """
-
-    layer: str
-    rule: str
-    colour: bool
-    contrast: float
-    response: float
-
-    def fit(self, question: Question) -> bool:
-        """Tell whether an answer to this question may be drawn on these scales.
-
-        Those of a silent unit fit no other.
-        """
-        return min(self.contrast, self.response) > 0 and (self.layer, self.rule, self.colour) == (
-            question.layer,
-            question.rule,
-            question.colour,
-        )
+MID_GREY = 128  # what stands for nothing, as in the drawings of signed values
+RECORDS_KEPT = 4  # of networks and pictures one goes back to without a new pass
+ATTEMPTS = 3  # at weights that stand still, before a snapshot of them is looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +37,12 @@ class UnitLook:
     ----------
     shown : uint8 [H, W, 3], what the network was shown.
     layer : with kind, shape and field at this size.
-    reconstruction : of the unit at its position; `tones` : uint8 [h, w, 3], as it is drawn, within
-        `seen` (top, left, bottom, right), the part of its field inside the picture.
+    unit : (channel, row, column), or (index,) in a vector layer; `box` : its field, unclipped;
+        `value` : its response there.
+    reconstruction : of the unit at its position; None where the network refuses the rule, and
+        `refusal` says why.
+    tones : uint8 [h, w, 3], the reconstruction as it is drawn, within `seen` (top, left, bottom,
+        right), the part of its field inside the picture.
     activation : [h, w] the unit's map; None in a vector layer.
     response : peaks of all units; classes : None without a head.
     """
@@ -78,7 +51,11 @@ class UnitLook:
     name: str
     shown: NDArray[np.uint8]
     layer: Layer
-    reconstruction: Reconstruction
+    unit: tuple[int, ...]
+    box: tuple[int, int, int, int]
+    value: float
+    reconstruction: Reconstruction | None
+    refusal: str
     tones: NDArray[np.uint8]
     seen: tuple[int, int, int, int]
     activation: NDArray[np.float32] | None
@@ -90,19 +67,13 @@ class UnitLook:
     @property
     def place(self) -> tuple[int, int] | None:
         """(row, column) of the unit; None in a vector layer."""
-        _, *place = self.reconstruction.units[0]
+        _, *place = self.unit
         return (place[0], place[1]) if place else None
 
     @property
-    def box(self) -> tuple[int, int, int, int]:
-        """The unit's field, unclipped."""
-        top, left, bottom, right = self.reconstruction.boxes[0].tolist()
-        return top, left, bottom, right
-
-    @property
-    def value(self) -> float:
-        """The unit's response at its position."""
-        return float(self.reconstruction.responses[0])
+    def provenance(self) -> Provenance:
+        """Where the reconstruction comes from, or the responses where there is none."""
+        return (self.reconstruction or self.response).provenance
 
     @property
     def silent(self) -> bool:
@@ -129,20 +100,20 @@ class _Recorded:
 
 
 class UnitLooks:
-    """Answers questions about one network and one set of pictures; keeps the last few records.
+    """Answers questions about units in one set of pictures; keeps the last few records.
 
     Only the scheduler's worker calls it.
     """
 
-    def __init__(self, model: VisionModel, images: ImageSet) -> None:
-        self.model, self.images = model, images
-        self._kept: OrderedDict[int, _Recorded] = OrderedDict()
+    def __init__(self, images: ImageSet) -> None:
+        self.images = images
+        self._kept: OrderedDict[tuple[VisionModel, int], _Recorded] = OrderedDict()
         self._slow_layer = ""  # the last one whose exact answer took too long for a slider
 
     def answer(
         self, question: Question, scales: Scales | None, progress: Callable[[int, int], None]
     ) -> UnitLook:
-        """Look at a unit.
+        """Look at a unit: at one state of the weights, also while the network is being trained.
 
         Parameters
         ----------
@@ -152,26 +123,54 @@ class UnitLooks:
         Raises
         ------
         ValueError, NotImplementedError, OSError
-            The picture cannot be read, or the layer cannot be walked back from.
+            The picture cannot be read, or the layer's activation cannot be had.
+        MemoryError
+            It does not fit.
         """
+        for _ in range(ATTEMPTS):
+            try:
+                return self._look(self._recorded(question), question, scales, progress)
+            except StaleRecordError:  # the weights changed meanwhile
+                self._kept.pop((question.model, question.picture), None)
+        still = self._run(question, SimpleNamespace(twin=question.model.twin.snapshot()))
+        return self._look(still, question, scales, progress)
+
+    def _look(
+        self,
+        kept: _Recorded,
+        question: Question,
+        scales: Scales | None,
+        progress: Callable[[int, int], None],
+    ) -> UnitLook:
         started = time.perf_counter()
-        kept = self._recorded(question.picture)
         recorded, shown = kept.record, kept.shown
         progress(1, 3)
         if kept.response is None or kept.response.layer != question.layer:
             kept.response = layer_response(recorded, question.layer)
         progress(2, 3)
-        unit = (question.unit, *(question.position or ()))
-        made = self._reconstructed(recorded, question, unit, coarse=scales is not None)
-        activation = recorded.activation(question.layer)[0, question.unit]
+        unit = placed_unit(recorded, question.layer, (question.unit, *(question.position or ())))
+        box = recorded.layer(question.layer).field.box(*(unit[1:] or (0, 0)))
+        made, refusal = None, ""
+        try:
+            made = self._reconstructed(recorded, question, unit, coarse=scales is not None)
+        except NotImplementedError as error:  # by this rule; all the rest can be shown
+            refusal = str(error)
+        answers = recorded.activation(question.layer)[0]
+        activation = answers[question.unit]
         mapped = activation.float().cpu().numpy() if activation.dim() == 2 else None
-        seen, tones, used = self._drawn(made, question, shown.shape[:2], scales, mapped)
+        value = float(answers[unit])
+        peak = float(mapped.max()) if mapped is not None else value
+        seen, tones, used = self._drawn(made, box, question, shown.shape[:2], scales, peak)
         return UnitLook(
             question=question,
             name=self.images.names[question.picture],
             shown=shown,
             layer=recorded.layer(question.layer),
+            unit=unit,
+            box=box,
+            value=value,
             reconstruction=made,
+            refusal=refusal,
             tones=tones,
             seen=seen,
             activation=mapped,
@@ -198,33 +197,49 @@ class UnitLooks:
         """Let go of all records."""
         self._kept.clear()
 
-    def _recorded(self, picture: int) -> _Recorded:
-        kept = self._kept.pop(picture, None)
-        if kept is None or not kept.record.is_current():
-            shown = self.model.crop([self.images.images[picture]])[0]
-            made = record(self.model, self.model.preprocess([shown]))
-            classes = best_classes(made, self.model.labels) if self.model.has_head else None
-            kept = _Recorded(_as_rgb(shown), made, classes)
-        self._kept[picture] = kept
+    def _recorded(self, question: Question) -> _Recorded:
+        model, picture = question.model, question.picture
+        kept = self._kept.pop((model, picture), None)
+        # That of a snapshot is of weights that may be past.
+        own = kept is not None and kept.record.twin is model.twin
+        if kept is None or not own or not kept.record.is_current():
+            kept = self._run(question, model)
+        self._kept[model, picture] = kept
         while len(self._kept) > RECORDS_KEPT:
             self._kept.popitem(last=False)
         return kept
 
+    def _run(self, question: Question, network: Any) -> _Recorded:
+        model = question.model
+        shown = model.crop([self.images.images[question.picture]])[0]
+        rows, columns = shown.shape[:2]
+        made = fitted(
+            lambda: record(network, model.preprocess([shown])),
+            f"a pass of {model.name} over one picture of {rows} × {columns}",
+            model.device,
+        )
+        classes = best_classes(made, model.labels) if model.has_head else None
+        return _Recorded(_as_rgb(shown), made, classes)
+
     def _drawn(
         self,
-        made: Reconstruction,
+        made: Reconstruction | None,
+        box: tuple[int, int, int, int],
         question: Question,
         extent: tuple[int, ...],
         scales: Scales | None,
-        activation: NDArray[np.float32] | None,
+        peak: float,
     ) -> tuple[tuple[int, int, int, int], NDArray[np.uint8], Scales]:
-        top, left, bottom, right = made.boxes[0].tolist()
+        top, left, bottom, right = box
         seen = (max(0, top), max(0, left), min(extent[0], bottom), min(extent[1], right))
+        if made is None:
+            nothing = np.full((seen[2] - seen[0], seen[3] - seen[1], 3), MID_GREY, np.uint8)
+            limits = (0.0, max(peak, 0.0))
+            return seen, nothing, Scales(question.layer, question.rule, question.colour, *limits)
         image = made.images[0, :, seen[0] : seen[2], seen[1] : seen[3]].float().numpy()
         fixed = scales if scales is not None and scales.fit(question) else None
         contrast = salient_contrast if question.colour else grey_contrast
         tones, limit = contrast(image, fixed.contrast if fixed else None)
-        peak = float(activation.max()) if activation is not None else float(made.responses[0])
         used = fixed or Scales(
             question.layer, question.rule, question.colour, limit, max(peak, 0.0)
         )

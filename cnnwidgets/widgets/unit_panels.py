@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnwidgets.models import VisionModel
 from cnnwidgets.views import BarRows, BarStrip, Picture, encoding, layout, words
 from cnnwidgets.views.display import levels
 from cnnwidgets.widgets.unit_look import UnitLook
-from cnnwidgets.widgets.unit_words import picture_alt, places, reconstruction_alt, strip_alt
+from cnnwidgets.widgets.unit_words import (
+    picture_alt,
+    places,
+    reconstruction_alt,
+    refused_words,
+    strip_alt,
+)
 
 MOST_ACTIVE = 12  # bars in the strip
 
@@ -19,8 +24,7 @@ class UnitPanels:
     Everything is drawn from the answer alone: by then the controls may have moved on.
     """
 
-    def __init__(self, model: VisionModel) -> None:
-        self._model = model
+    def __init__(self) -> None:
         self._sent: tuple[int, bool] | None = None  # the picture the views have; whether exactly
         self.picture = Picture(title="Picture", smooth=True, adjustable=True)
         self.crop = Picture(title="What it looks at", smooth=True)
@@ -68,7 +72,7 @@ class UnitPanels:
             marks=marks,
             grid=grid,
             position=place or [],
-            alt=picture_alt(look, self._model.name),
+            alt=picture_alt(look),
         )
 
     def _draw_field(self, look: UnitLook, photograph: dict[str, Any], preview: bool) -> None:
@@ -77,7 +81,14 @@ class UnitPanels:
         shared = {"window": [top, left, bottom, right], "extent": look.shown.shape[:2]}
         size = words.size(right - left, bottom - top)
         number = look.question.unit
-        silent = [f"Unit {number} is silent in this picture.", "Choose another unit or picture."]
+        message: list[str] = []
+        if look.silent:
+            message = [
+                f"Unit {number} is silent in this picture.",
+                "Choose another unit or picture.",
+            ]
+        elif look.refusal:
+            message = refused_words(look)
         edge = " ▫" if look.overhang else ""
         response = f"response {words.response(look.value)}{edge}"
         self.seen.show(
@@ -85,7 +96,7 @@ class UnitPanels:
             frame=encoding.raw(look.tones, look.seen),
             reading="silent" if look.silent else response,
             tag="preview" if preview else "",
-            message=silent if look.silent else [],
+            message=message,
             alt=reconstruction_alt(look),
         )
         self.crop.show(
@@ -98,21 +109,21 @@ class UnitPanels:
     def _draw_most_active(self, look: UnitLook) -> None:
         best = look.response.order[:MOST_ACTIVE]
         units, peaks = best.tolist(), look.response.peaks[best].tolist()
-        chosen = look.question.unit
+        chosen, count = look.question.unit, look.layer.units
         self.active.show(
             values=peaks,
             labels=[str(unit) for unit in units],
             readings=[words.response(peak) for peak in peaks],
             selected=units.index(chosen) if chosen in units else -1,
-            reading=f"of {look.layer.units} units",
+            reading=f"of {count} unit{'s' * (count != 1)}",
             alt=strip_alt(units, peaks),
         )
 
     def _draw_classes(self, look: UnitLook) -> None:
-        classes = look.classes
+        classes, model = look.classes, look.question.model
         if classes is None:
-            plain = f"{self._model.name} does not answer with one score a class."
-            sentence = self._model.headless or plain
+            plain = f"{model.origin.name} does not answer with one score a class."
+            sentence = model.headless or plain
             nothing: dict[str, list[Any]] = {"labels": [], "values": [], "readings": []}
             self.says.show(message=[sentence], **nothing, reading="no head", alt=sentence)
             return

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from cnnwidgets.data import ImageSet
 from cnnwidgets.graph import Layer
-from cnnwidgets.models import VisionModel
 from cnnwidgets.views import words
 from cnnwidgets.views.display import blend_overlay, levels
 from cnnwidgets.views.figure import Panel, compose
+from cnnwidgets.widgets.model_lines import model_lines, quoted
 from cnnwidgets.widgets.unit_look import UnitLook
+from cnnwidgets.widgets.unit_question import Question
 
 Box = tuple[float, float, float, float]
 
 
 def layer_label(layer: Layer) -> str:
     """Say a layer's name, kind and size: "features.9 · Fire · 384 × 13 × 13"."""
-    return f"{layer.name} · {layer.kind} · {words.size(*layer.shape)}"
+    kind = "read-out" if layer.kind == "ReadOut" else layer.kind
+    return f"{layer.name} · {kind} · {words.size(*layer.shape)}"
 
 
 def places(layer: Layer) -> tuple[dict[str, Any], Box | None, Callable[[int, int], Box]]:
@@ -46,17 +49,31 @@ def places(layer: Layer) -> tuple[dict[str, Any], Box | None, Callable[[int, int
     return grid, (*cell(top, left)[:2], *cell(bottom - 1, right - 1)[2:]), cell
 
 
+def status_unit(question: Question) -> str:
+    """Say which unit it is: "epoch 3 · unit 311"."""
+    checkpoint = question.model.checkpoint
+    return f"{checkpoint} · unit {question.unit}" if checkpoint else f"unit {question.unit}"
+
+
+def file_name(look: UnitLook, ending: str) -> str:
+    """Give a name for a file of what is shown, that every system takes."""
+    q = look.question
+    parts = [look.name, q.model.checkpoint, q.layer, f"unit{q.unit}", q.rule]
+    name = "_".join(part for part in parts if part)
+    return re.sub(r'[\s/\\:*?"<>|]+', "_", f"{name}.{ending}")
+
+
 def status_words(look: UnitLook, preview: bool) -> dict[str, Any]:
     """Say what is shown, exactly or not, and whether the unit sees padding."""
     place = f" at row {look.place[0]}, column {look.place[1]}" if look.place else ""
-    unit = f"unit {look.question.unit}{place}"
+    unit = f"{status_unit(look.question)}{place}"
+    precision = look.provenance.precision
     if preview:
-        precision = look.reconstruction.provenance.precision
         return {"text": f"{unit} · preview, {precision}; exact follows"}
+    if look.refusal:
+        return {"state": "refused", "headline": f"{look.refusal}.", "text": unit}
     milliseconds = max(1, round(1000 * look.seconds))
-    text = (
-        f"{unit} · exact, {look.reconstruction.provenance.precision} · {milliseconds}{words.THIN}ms"
-    )
+    text = f"{unit} · exact, {precision}{_autograd(look)} · {milliseconds}{words.THIN}ms"
     if not look.overhang:
         return {"text": text}
     sides = words.listing(
@@ -65,10 +82,22 @@ def status_words(look: UnitLook, preview: bool) -> dict[str, Any]:
     return {"state": "warning", "text": f"{unit} · field reaches {sides}; that part sees padding"}
 
 
-def picture_alt(look: UnitLook, model: str) -> str:
+def _autograd(look: UnitLook) -> str:
+    """Say how many calls autograd reversed, for want of a reversal of ours."""
+    count = len(look.reconstruction.by_autograd) if look.reconstruction else 0
+    return f" · {count} call{'s' * (count > 1)} by autograd" if count else ""
+
+
+def refused_words(look: UnitLook) -> list[str]:
+    """Say in the place of a reconstruction that the network refuses the rule."""
+    other = "Choose saliency." if "'saliency'" in look.refusal else "Choose a layer before it."
+    return [f"The rule {look.question.rule} is not defined for this network.", other]
+
+
+def picture_alt(look: UnitLook) -> str:
     """Describe the picture with the map over it."""
     q = look.question
-    unit = f"{model} {q.layer} unit {q.unit}"
+    unit = f"{q.model.name} {q.layer} unit {q.unit}"
     if look.place is None:
         return f"{look.name}; {unit} answers {words.response(look.value)} to the whole picture."
     if look.silent:
@@ -88,8 +117,11 @@ def reconstruction_alt(look: UnitLook) -> str:
         return f"{q.layer} unit {q.unit} is silent in this picture."
     top, left, bottom, right = look.box
     place = f" at row {look.place[0]}, column {look.place[1]}" if look.place else ""
+    if look.refusal:
+        return " ".join(refused_words(look))
+    when = f"{q.model.checkpoint}, " if q.model.checkpoint else ""
     return (
-        f"{q.rule.capitalize()} reconstruction of {q.layer} unit {q.unit}{place}, "
+        f"{q.rule[0].upper()}{q.rule[1:]} reconstruction of {q.layer} unit {q.unit}{place}, {when}"
         f"{bottom - top} by {right - left} pixels; response {words.response(look.value)}."
     )
 
@@ -100,28 +132,28 @@ def strip_alt(units: Sequence[int], peaks: Sequence[float]) -> str:
     return f"Most active units here: {words.listing(named, most=3)}."
 
 
-def script(model: VisionModel, images: ImageSet, look: UnitLook) -> str:
+def script(images: ImageSet, look: UnitLook) -> str:
     """Give the lines that make a look's reconstruction without a widget."""
-    q, unit = look.question, look.reconstruction.units[0]
-    made = model.source or "...  # your network: cw.load_model or cw.wrap_model"
+    q, unit = look.question, look.unit
     loaded = images.source or "...  # your pictures: cw.load_images"
+    made = model_lines(q.model)
     return "\n".join(
         [
+            *(["import torch", ""] if any("torch." in line for line in made) else []),
             "import cnnwidgets as cw",
             "",
-            f"model = {made}",
+            *made,
             f"images = {loaded}",
-            f"record = cw.graph.record(model, model.preprocess([images[{_quoted(look.name)}]]))",
+            f"record = cw.graph.record(model, model.preprocess([images[{quoted(look.name)}]]))",
             "result = cw.engines.deconv.reconstruct("
-            f"record, {_quoted(q.layer)}, [{unit}], rule={_quoted(q.rule)})",
+            f"record, {quoted(q.layer)}, [{unit}], rule={quoted(q.rule)})",
         ]
     )
 
 
 def unit_figure(look: UnitLook, strength: float) -> bytes:
     """Draw picture, crop and reconstruction side by side, with where they come from, as PNG."""
-    q, made = look.question, look.reconstruction
-    pixels = look.shown
+    q, pixels = look.question, look.shown
     grid, _, _ = places(look.layer)
     if grid and look.activation is not None:
         shades = levels(look.activation, look.scales.response)
@@ -136,10 +168,12 @@ def unit_figure(look: UnitLook, strength: float) -> bytes:
             words.size(right - left, bottom - top),
             look.shown[top:bottom, left:right],
         ),
-        Panel("What it sees there", f"response {words.response(look.value)}", look.tones),
     ]
+    if look.reconstruction is not None:
+        response = f"response {words.response(look.value)}"
+        panels.append(Panel("What it sees there", response, look.tones))
     place = f" at row {look.place[0]}, column {look.place[1]}" if look.place else ""
-    source = made.provenance
+    source = look.provenance
     caption = (
         f"{source.model} {q.layer} unit {q.unit}{place}, {q.rule}, {source.precision}; "
         f"weights {source.weights}, cnnwidgets {source.versions['cnnwidgets']}"
@@ -153,7 +187,3 @@ def _sides(look: UnitLook) -> list[tuple[str, int]]:
 
 def _signed(number: int) -> str:
     return f"{words.MINUS}{-number}" if number < 0 else str(number)
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -19,8 +19,8 @@ images = cw.load_images("photos") + cw.load_images("objects")
 explorer = cw.UnitExplorer(cw.load_model("squeezenet1_1"), images, layer="features.9", unit=311)
 explorer
 """
-TILE = ".cw-tile:not(.cw-void)"
-DONE = "() => document.querySelector('.cw-tile-strip b').textContent === 'Top nine of 315 pictures'"
+TILE = ".cw-pairs .cw-tile:not(.cw-void)"
+DONE = "() => document.querySelector('.cw-pairs b').textContent === 'Top nine of 315 pictures'"
 SEES = """words => {
     const frame = document.querySelectorAll(".cw-picture")[2].querySelector(".cw-frame");
     return frame.ariaLabel.includes(words);
@@ -98,7 +98,7 @@ def test_the_search_is_told_lets_the_slider_through_stops_and_goes_on(opened):
     opened.find(f"{status} button:has-text('Stop')").click()
     opened.wait_text(status, "Stopped")
     opened.wait_text(status, "of 315 pictures; what is there is kept")
-    opened.wait_text(".cw-tile-strip", "pictures so far")
+    opened.wait_text(".cw-pairs", "pictures so far")
     done = ask(opened, "explorer.top_nine.done")
     opened.find(f"{status} button:has-text('Go on')").click()
     opened.page.wait_for_function(DONE, timeout=120_000)
@@ -124,7 +124,7 @@ def test_a_click_makes_the_picture_current_and_its_tile_is_marked(explorer):
     settle(explorer)
     peak = ask(explorer, "tuple(explorer.top_nine.result.best('features.9', 311)[5])")
     assert ask(explorer, "(explorer.picture, explorer.position)") == (peak[0], peak[2])
-    chosen = explorer.page.locator(".cw-tile[aria-selected='true']")
+    chosen = explorer.page.locator(".cw-pairs .cw-tile[aria-selected='true']")
     assert chosen.count() == 1
     assert chosen.evaluate("e => [...e.parentElement.children].indexOf(e)") == 5
     explorer.page.keyboard.press("ArrowLeft")
@@ -138,10 +138,10 @@ def test_a_click_makes_the_picture_current_and_its_tile_is_marked(explorer):
 
 
 def test_another_unit_has_other_tiles_at_rest_and_the_old_fade_meanwhile(explorer):
-    strip = explorer.page.locator(".cw-tile-strip")
+    strip = explorer.page.locator(".cw-pairs")
     before = half(explorer, 0, 0)
     faded = """() => new Promise(done => {
-        const strip = document.querySelector(".cw-tile-strip");
+        const strip = document.querySelector(".cw-pairs");
         new MutationObserver(() => strip.hasAttribute("data-old") && done(true))
             .observe(strip, { attributes: true });
     })"""
@@ -153,11 +153,11 @@ def test_another_unit_has_other_tiles_at_rest_and_the_old_fade_meanwhile(explore
     assert explorer.evaluate("() => window.faded")
     settle(explorer)
     ask(explorer, "explorer.top_nine.wait(60)")
-    explorer.wait_text(".cw-tile-strip", "where unit 281 responds most")
+    explorer.wait_text(".cw-pairs", "where unit 281 responds most")
     explorer.page.wait_for_function(ALL)
     best = ask(explorer, "[p[0] for p in explorer.top_nine.result.best('features.9', 281)]")
     explorer.page.wait_for_function(
-        "name => document.querySelector('.cw-tile span').textContent === name",
+        "name => document.querySelector('.cw-pairs .cw-tile span').textContent === name",
         arg=ask(explorer, f"images.names[{best[0]}]"),
     )
     assert strip.get_attribute("data-old") is None
@@ -165,12 +165,12 @@ def test_another_unit_has_other_tiles_at_rest_and_the_old_fade_meanwhile(explore
 
 
 def test_a_low_window_folds_the_strip(explorer):
-    tiles = explorer.page.locator(".cw-tiles")
+    tiles = explorer.page.locator(".cw-pairs .cw-tiles")
     height = explorer.find(ROOT).bounding_box()["height"]
     explorer.page.set_viewport_size({"width": 1400, "height": 740})
     tiles.wait_for(state="hidden")
     assert explorer.find(ROOT).bounding_box()["height"] < height - 150
-    explorer.find(".cw-tile-strip .cw-caption").click()
+    explorer.find(".cw-pairs .cw-caption").click()
     tiles.wait_for(state="visible")
     explorer.page.set_viewport_size({"width": 1400, "height": 1100})
     tiles.wait_for(state="visible")

@@ -1,9 +1,16 @@
+from collections import OrderedDict
+
 import pytest
+import torch
+from torch import nn
 from traitlets import TraitError
 
 from cnnwidgets.engines.responses import layer_response
 from cnnwidgets.graph import record
+from cnnwidgets.models import load_checkpoints
 from cnnwidgets.widgets import Selection
+from cnnwidgets.widgets.selection import default_layer
+from tests.models.hearing import wrapped
 from tests.widgets.tiny import network, pictures
 
 
@@ -82,3 +89,69 @@ def test_unknown_keyword():
 def test_choose_refuses_unknown_names(selection):
     with pytest.raises(TypeError, match="Selection has no trait unti"):
         selection.choose(unti=5)
+
+
+# The network may be exchanged
+
+
+def grown(model, seed=1):
+    """Give the same network with other weights, as a checkpoint."""
+    torch.manual_seed(seed)
+    state = {n: torch.randn_like(t) for n, t in model.module.state_dict().items()}
+    return load_checkpoints(model, [state])[0]
+
+
+def test_another_model_keeps_layer_unit_and_position(selection):
+    selection.position = (3, 4)
+    seen = heard(selection)
+    selection.model = other = grown(selection.model)
+    assert (selection.layer, selection.unit, selection.position) == ("4", 2, (3, 4))
+    assert seen == []
+    assert selection.current_layer == other.layer("4")
+
+
+def test_choose_takes_the_model_in_the_same_step(selection):
+    attached = selection.model.attach("pair", at="4", weight=torch.ones(2, 8))
+    steps = []
+    selection.observe(
+        lambda _: steps.append((selection.model, selection.layer)), ["model", "layer"]
+    )
+    selection.choose(model=attached, layer="pair", unit=1)
+    assert set(steps) == {(attached, "pair")} and selection.unit == 1
+    with pytest.raises(TraitError, match="layer 'pair' is not in Tiny"):
+        selection.choose(model=network(), layer="pair")
+    assert selection.model is attached
+
+
+def test_a_model_without_the_layer_gets_one_of_its_own(selection):
+    selection.position = (15, 15)
+    small = wrapped(nn.Sequential(OrderedDict(a=nn.Conv2d(3, 2, 3), b=nn.ReLU())), 32)
+    selection.model = small
+    assert selection.layer == default_layer(small)
+    assert (selection.unit, selection.position) == (1, None)
+    selection.model = network()
+    assert selection.unit == 1
+
+
+def test_a_smaller_layer_of_the_same_name_leaves_a_place_that_it_does_not_have(selection):
+    selection.choose(layer="4", unit=7, position=(15, 15))
+    small = wrapped(
+        nn.Sequential(*[nn.Conv2d(3, 3, 3, padding=1, stride=s) for s in (1, 1, 1, 1, 4)])
+    )
+    selection.model = small
+    assert (selection.layer, selection.unit, selection.position) == ("4", 2, None)
+
+
+def test_a_model_that_does_not_fit_changes_nothing(selection):
+    before = dict(selection.trait_values())
+    wide = wrapped(nn.Conv2d(3, 2, 3), 40)
+    for refused, sentence in (
+        (wide, r"Conv2d takes pictures \[3, 40, 40\], where Tiny takes \[3, 32, 32\]"),
+        ("alexnet", "model.* a VisionModel, .*str"),
+        (None, "model.* a VisionModel, .*NoneType"),
+    ):
+        with pytest.raises(TraitError, match=sentence):
+            selection.model = refused
+        with pytest.raises(TraitError, match=sentence):
+            selection.choose(model=refused, unit=5)
+        assert selection.trait_values() == before

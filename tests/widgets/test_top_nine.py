@@ -18,7 +18,7 @@ from cnnwidgets.engines.top_images import TopImagesAccumulator, top_images
 from cnnwidgets.graph import record
 from cnnwidgets.models import VisionModel, wrap_model
 from cnnwidgets.views.display import salient_contrast
-from cnnwidgets.widgets import UnitExplorer, top_nine, unit_index
+from cnnwidgets.widgets import UnitExplorer, at_rest, unit_index
 from cnnwidgets.widgets.scheduler import Lane, Slot
 from cnnwidgets.widgets.top_words import search_words, silence, strip_words
 from tests.as_found import model_as_found
@@ -517,7 +517,7 @@ def test_tiles_come_one_by_one_and_a_move_ends_them(lane, monkeypatch):
 
 
 def test_in_a_kernel_tiles_wait_for_a_rest_and_a_cell_that_waits_does_not(monkeypatch):
-    monkeypatch.setattr(top_nine, "PAUSE", 1000)
+    monkeypatch.setattr(at_rest, "PAUSE", 1000)
 
     async def scenario():
         lane = Lane()
@@ -531,7 +531,7 @@ def test_in_a_kernel_tiles_wait_for_a_rest_and_a_cell_that_waits_does_not(monkey
         assert explorer.top_nine.state == "idle" and tiles(explorer) == []
         explorer.top_nine.wait(PATIENCE)
         assert_right(explorer)
-        monkeypatch.setattr(top_nine, "PAUSE", 0.01)
+        monkeypatch.setattr(at_rest, "PAUSE", 0.01)
         explorer.unit = 6
         while len(tiles(explorer)) < 9 or explorer.top_nine._answer.question.unit != 6:
             await asyncio.sleep(0.001)

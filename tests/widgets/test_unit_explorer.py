@@ -18,7 +18,7 @@ from cnnwidgets.data import load_images
 from cnnwidgets.engines import deconv
 from cnnwidgets.engines.deconv import reconstruct
 from cnnwidgets.engines.responses import layer_response
-from cnnwidgets.graph import record
+from cnnwidgets.graph import RULES, record
 from cnnwidgets.models import wrap_model
 from cnnwidgets.widgets import Selection, UnitExplorer, unit_look
 from cnnwidgets.widgets.scheduler import Lane, Slot
@@ -253,10 +253,48 @@ def test_a_layer_behind_an_unknown_call_is_refused_by_name(inline):
     explorer.layer = "3"
     inline.rest()
     assert "'1:gelu'" in explorer.error and "'3'" in explorer.error
+    assert explorer.result is None
+    assert explorer._status.state == "refused" and "'1:gelu'" in explorer._status.headline
+    panels = explorer._panels
+    assert panels.seen.message == [
+        "The rule deconvnet is not defined for this network.",
+        "Choose saliency.",
+    ]
+    # All else is shown.
+    assert panels.picture.overlay and panels.active.values and panels.crop.window
+    assert len(explorer.png()) > 1000
+    explorer.rule = "saliency"
+    inline.rest()
+    assert explorer.error == "" and panels.seen.message == []
+    assert_shows_what_the_engine_gives(explorer)
+    assert "1 call by autograd" in explorer._status.text
+    explorer.rule = "deconvnet"
     explorer.layer = "0"
     inline.rest()
     assert explorer.error == ""
     explorer.close()
+
+
+def test_a_network_of_which_only_the_gradient_is_defined_opens_with_it(inline):
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.SiLU(), torch.nn.Conv2d(4, 4, 3), torch.nn.SiLU()
+    )
+    settings = {"input_shape": (3, 32, 32), "mean": (0, 0, 0), "std": (1, 1, 1)}
+    explorer = UnitExplorer(wrap_model(module, **settings), pictures(), layer="3", lane=inline)
+    inline.rest()
+    assert explorer.rule == "saliency" and explorer.error == ""
+    assert explorer.result.rule == RULES["saliency"]
+    explorer.rule = "guided"
+    inline.rest()
+    assert explorer.rule == "guided" and "only the gradient" in explorer.error
+    explorer.close()
+    # Whoever asks for a rule gets the reason, not another rule.
+    asked = UnitExplorer(
+        wrap_model(module, **settings), pictures(), layer="3", rule="deconvnet", lane=inline
+    )
+    inline.rest()
+    assert asked.rule == "deconvnet" and "only the gradient" in asked.error
+    asked.close()
 
 
 @pytest.mark.parametrize("kind", ["name", "set", "folder"])

@@ -1,0 +1,23 @@
+"""A line of text that the reader writes and gives with Enter."""
+
+from typing import Any
+
+import traitlets as t
+
+from cnnwidgets.views.view import View, source
+
+
+class Entry(View):
+    """A text field under its title; nothing is told before Enter.
+
+    Unlike ipywidgets' own, it also tells the same text given again, and never half of one.
+    """
+
+    _esm = source("caption.js", "entry.js")
+
+    text = t.Unicode().tag(sync=True)
+    """What stands in the field, set by the kernel."""
+    example = t.Unicode().tag(sync=True)
+    """What stands in the empty field, to show how it is written."""
+    entered: Any = t.Dict().tag(sync=True, echo_update=False)
+    """Written by the browser: {"text", "count"}."""
