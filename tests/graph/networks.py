@@ -129,6 +129,24 @@ class Step(nn.Module):
         return self.after(self.function(self.before(x)))  # type: ignore[operator]
 
 
+def lively(module: nn.Module) -> nn.Module:
+    """Leave nothing in a fresh network as plain as it was made.
+
+    Constant parameters (zero heads and biases, scales of 1e-6) get random values, batch norms any
+    mean, variance and sign of gamma, as after training.
+    """
+    with torch.no_grad():
+        for weight in module.parameters():
+            if weight.numel() > 1 and bool((weight == weight.flatten()[0]).all()):
+                weight.add_(0.3 * torch.randn_like(weight))
+        for part in module.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.weight.uniform_(0.5, 1.5)[::5].neg_()
+                part.running_mean.normal_(0, 0.3)
+                part.running_var.uniform_(0.5, 2)
+    return module.eval()
+
+
 def random_network(seed: int) -> nn.Sequential:
     """Seven random calls on 3 x 23 x 26: windows of any size, stride, padding, dilation, groups."""
     dice = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Fields: against the support of the gradient, against the published tables, by planted truths."""
+"""Fields: against the support of the gradient, and by planted truths."""
 
 import copy
 
@@ -7,54 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnwidgets.graph import Field, record
-from cnnwidgets.models import load_model
-from cnnwidgets.models.torchvision_import import import_torchvision
 from tests.graph.networks import Residual
-
-# methods.md 1.1: (field, jump) of torchvision's VGG16, layer by layer
-VGG16 = {
-    0: (3, 1), 2: (5, 1), 4: (6, 2), 5: (10, 2), 7: (14, 2), 9: (16, 4), 10: (24, 4), 12: (32, 4),
-    14: (40, 4), 16: (44, 8), 17: (60, 8), 19: (76, 8), 21: (92, 8), 23: (100, 16), 24: (132, 16),
-    26: (164, 16), 28: (196, 16), 30: (212, 32),
-}  # fmt: skip
-ALEXNET = {  # (field, jump, centre of unit (0, 0))
-    "features.0": (11, 4, 3),
-    "features.2": (19, 8, 7),
-    "features.3": (51, 8, 7),
-    "features.5": (67, 16, 15),
-    "features.6": (99, 16, 15),
-    "features.8": (131, 16, 15),
-    "features.10": (163, 16, 15),
-    "features.12": (195, 32, 31),
-}
-
-
-def test_vgg16_as_published() -> None:
-    """Distill 2019 (doi:10.23915/distill.00021): field 212, jump 32, effective padding 90."""
-    vgg = import_torchvision().models.vgg
-    with torch.device("meta"):
-        net = vgg.make_layers(vgg.cfgs["D"], batch_norm=False)
-    net = net.to_empty(device="cpu")
-    for weight in net.parameters():
-        nn.init.zeros_(weight)
-    layers = record(net, torch.zeros(1, 3, 32, 32)).layers
-    assert {int(name) for name, layer in layers.items() if layer.kind != "ReLU"} == set(VGG16)
-    for number, (size, jump) in VGG16.items():
-        field = layers[str(number)].field
-        assert field.size == (size, size)
-        assert field.jump == (jump, jump)
-        assert field.centre(0, 0)[0] - 0.5 == (jump - 1) / 2
-    assert layers["30"].field.start == (-90, -90)
-    assert layers["30"].field.box(1, 2) == (-58, -26, 154, 186)
-
-
-def test_alexnet_as_published() -> None:
-    model = load_model("alexnet", device="cpu")
-    for name, (size, jump, centre) in ALEXNET.items():
-        field = model.layers[name].field
-        assert (field.size, field.jump) == ((size, size), (jump, jump))
-        assert field.centre(0, 0) == (centre + 0.5, centre + 0.5)
-
 
 NETWORKS = {
     "plain": nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(2, 2, 3)),

@@ -1,5 +1,7 @@
 """Pools: overlapping windows add up, ties go to the first, cut windows keep their share."""
 
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -86,6 +88,40 @@ def test_every_pool_is_autograds_adjoint(pool: nn.Module) -> None:
     assert difference(alone, torch.autograd.grad(pool(x)[(0, *unit)], x)[0]) < 1e-6
 
 
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(3, 1, 1),
+        nn.MaxPool2d(3, 2, 1, ceil_mode=True),
+        nn.MaxPool2d(5, 1, 2),
+        nn.MaxPool2d((2, 4), (2, 1), (1, 2)),
+        nn.MaxPool2d((4, 2), (1, 2), (2, 1)),
+        nn.MaxPool2d(2, 1, 1, dilation=(1, 2)),
+        nn.MaxPool2d((2, 3), 1, 1, dilation=(2, 1)),
+        nn.AvgPool2d(3, 1, 1),
+        nn.AvgPool2d((5, 3), (1, 2), (2, 1), ceil_mode=True, count_include_pad=False),
+        nn.AdaptiveAvgPool2d((3, 2)),
+    ],
+    ids=str,
+)
+def test_a_window_may_be_larger_than_the_map(pool: nn.Module) -> None:
+    """As in the last blocks of GoogLeNet, on small pictures."""
+    compared = 0
+    for height, width in itertools.product(range(1, 6), repeat=2):
+        x = torch.randn(1, 4, height, width, requires_grad=True)
+        try:
+            pooled = pool(x)
+        except RuntimeError:  # torch does not pool so small a map
+            continue
+        if not bool(torch.isfinite(pooled).all()):  # some windows hold padding alone
+            continue
+        weight = torch.randn_like(pooled)
+        wanted = torch.autograd.grad((pooled * weight).sum(), x)[0]
+        assert difference(_carried(pool, x.detach(), weight), wanted) < 1e-6, (height, width)
+        compared += 1
+    assert compared >= 12
+
+
 def test_a_mean_over_positions_is_an_average_pool() -> None:
     class Mean(nn.Module):
         def __init__(self, keepdim: bool) -> None:
@@ -107,6 +143,8 @@ def test_a_mean_over_positions_is_an_average_pool() -> None:
 def test_the_walk_carries_only_the_window() -> None:
     """A unit of a small field costs a small window, whatever the picture's size."""
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.MaxPool2d(3, 2), nn.Conv2d(8, 8, 3))
-    windows = reverse(record(net, torch.randn(1, 3, 150, 150)), "2", [(0, 30, 40)], SALIENCY).windows
+    windows = reverse(
+        record(net, torch.randn(1, 3, 150, 150)), "2", [(0, 30, 40)], SALIENCY
+    ).windows
     assert windows.values.shape == (1, 3, 9, 9)
     assert (list(windows.rows), list(windows.columns)) == ([60], [80])
