@@ -4,12 +4,13 @@ from cnnwidgets.graph.capture import capture
 from cnnwidgets.graph.fields import Field
 from cnnwidgets.graph.identity import identity
 from cnnwidgets.graph.naming import closest_name
+from cnnwidgets.graph.read_out import ReadOut
 from cnnwidgets.graph.recording import record
 from cnnwidgets.graph.records import Layer, Record, StaleRecordError
 from cnnwidgets.graph.replay import run_from
 from cnnwidgets.graph.reversal import reverse
 from cnnwidgets.graph.rules import DECONVNET, GUIDED, RULES, SALIENCY, Rule, named_rule, rule_name
-from cnnwidgets.graph.twin import ReadOut, Twin
+from cnnwidgets.graph.twin import Twin
 from cnnwidgets.graph.visit import derived, reachable, visit
 
 __all__ = [

@@ -11,8 +11,9 @@ from torch import Tensor
 from cnnwidgets.graph.axes import Axes, is_map, standard
 from cnnwidgets.graph.fields import Field
 from cnnwidgets.graph.naming import PLUMBING, Counted
+from cnnwidgets.graph.read_out import ReadOut
 from cnnwidgets.graph.records import Call, Layer, Record, field_of
-from cnnwidgets.graph.twin import ReadOut, Twin
+from cnnwidgets.graph.twin import Twin
 from cnnwidgets.graph.windows import Shape
 
 

@@ -6,65 +6,21 @@ while it is being trained.
 
 from __future__ import annotations
 
-import copy
 import hashlib
-import operator
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnwidgets.graph.prepared import PreparedWeights, state_of
+from cnnwidgets.graph.read_out import ReadOut
+from cnnwidgets.graph.structure import clone, copied, same, structure, tensors_of
 
 Read = TypeVar("Read")
 
-_HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_state_dict_hooks",
-    "_state_dict_pre_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-)
 _ATTEMPTS = 20  # at reading weights that are being written
 _SAMPLED = 8  # values of each tensor that are looked at, to see that it was written
-_PARTS = {"_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks"}
-
-
-@dataclass(frozen=True, eq=False)
-class ReadOut:
-    """A linear read-out of a layer, which stands in the graph as one more layer.
-
-    Attributes
-    ----------
-    name : of the new layer; `at` : of the layer it reads.
-    weight : [K, C] reads every position; [K, C, H, W] the whole map; [K, F] a vector layer.
-    bias : [K].
-    """
-
-    name: str
-    at: str
-    weight: Tensor
-    bias: Tensor
-
-    def __call__(self, activation: Tensor) -> Tensor:
-        """Give [N, K, h, w], or [N, K] where a whole map or a vector is read."""
-        if activation.dim() == 2:
-            return F.linear(activation, self.weight, self.bias)
-        if self.weight.dim() == 2:
-            return F.conv2d(activation, self.weight[:, :, None, None], self.bias)
-        if activation.shape[1:] != self.weight.shape[1:]:
-            raise ValueError(
-                f"{self.name!r} reads maps {list(self.weight.shape[1:])} of {self.at!r}, "
-                f"got {list(activation.shape[1:])}; give the network pictures of the "
-                "size for which it was attached"
-            )
-        return F.conv2d(activation, self.weight, self.bias).flatten(1)
 
 
 class Twin:
@@ -120,10 +76,10 @@ class Twin:
     @property
     def module(self) -> nn.Module:
         """The copy, in eval mode."""
-        structure = list(_structure(self.original))
-        if self._module is None or not _same(structure, self._structure):
-            self._module, self._structure = _copied(self.original, self._own), structure
-            self._tensors = [part for part in structure if isinstance(part, Tensor)]
+        found = list(structure(self.original))
+        if self._module is None or not same(found, self._structure):
+            self._module, self._structure = copied(self.original, self._own), found
+            self._tensors = [part for part in found if isinstance(part, Tensor)]
             self._samples = _sampled(self._tensors)
             self.checked.clear()
             self.call_kinds.clear()
@@ -164,9 +120,9 @@ class Twin:
             They are written even while they are copied, each time.
         """
         clones, _ = self._at_rest(
-            lambda: [(tensor, _clone(tensor)) for tensor in _tensors_of(self.original)]
+            lambda: [(tensor, clone(tensor)) for tensor in tensors_of(self.original)]
         )
-        still = Twin(_copied(self.original, clones), self.read_outs, self.answer)
+        still = Twin(copied(self.original, clones), self.read_outs, self.answer)
         still._name = self.name
         return still
 
@@ -179,8 +135,8 @@ class Twin:
         storage = written.untyped_storage()._cdata
         known = {id(tensor) for tensor, _ in self._own}
         parts = [
-            (tensor, _clone(tensor))
-            for tensor in _tensors_of(self.original)
+            (tensor, clone(tensor))
+            for tensor in tensors_of(self.original)
             if tensor.untyped_storage()._cdata == storage and id(tensor) not in known
         ]
         self._own += parts
@@ -248,54 +204,3 @@ def _sampled(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
             else:
                 found.append(bare[(0,) * bare.dim()].reshape(1))
     return list(groups.values())
-
-
-def _structure(module: nn.Module) -> Iterator[Any]:
-    """Give everything a network is made of, so that whatever is exchanged shows."""
-    for part in module.modules():
-        yield part
-        for name, value in vars(part).items():
-            if name in _PARTS:
-                yield from value.values()
-            elif name != "training":
-                yield value
-
-
-def _same(these: list[Any], those: list[Any]) -> bool:
-    return len(these) == len(those) and all(map(operator.is_, these, those))
-
-
-def _copied(module: nn.Module, own: Sequence[tuple[Tensor, Tensor]]) -> nn.Module:
-    """Copy the modules; share every hook and every tensor they hold but those in `own`."""
-    shared: dict[int, Any] = {id(tensor): tensor for tensor in _tensors_of(module)}
-    shared |= {id(tensor): clone for tensor, clone in own}
-    for part in module.modules():
-        shared |= {id(hook): hook for hooks in _HOOKS for hook in getattr(part, hooks, {}).values()}
-    try:
-        return copy.deepcopy(module, shared).train(False)
-    except TypeError as error:
-        raise TypeError(
-            f"{type(module).__name__} holds something that cannot be copied ({error}), so it "
-            "cannot be run without being written; take it off the module"
-        ) from error
-
-
-def _tensors_of(module: nn.Module) -> Iterator[Tensor]:
-    """Give parameters, buffers, and tensors that stand in plain attributes or in lists of them."""
-    for part in module.modules():
-        yield from _tensors_in([*vars(part).values()])
-
-
-def _tensors_in(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        yield from _tensors_in(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _tensors_in(part)
-
-
-def _clone(tensor: Tensor) -> Tensor:
-    clone = tensor.detach().clone()
-    return nn.Parameter(clone, requires_grad=False) if isinstance(tensor, nn.Parameter) else clone

@@ -122,6 +122,15 @@ def test_a_window_may_be_larger_than_the_map(pool: nn.Module) -> None:
     assert compared >= 12
 
 
+@pytest.mark.parametrize("kernel", [(300, 1), (1, 300), (300, 2), (257, 3)], ids=str)
+def test_a_window_may_have_more_rows_than_a_byte_counts(kernel: tuple[int, int]) -> None:
+    place = [kernel[0] - 1, kernel[1] - 1]
+    x = torch.zeros(1, 1, 300, 300)
+    x[0, 0, place[0], place[1]] = 1
+    image = reconstruct(record(nn.MaxPool2d(kernel), x), "", [(0, 0, 0)], rule="saliency").images
+    assert torch.nonzero(image[0, 0]).tolist() == [place]
+
+
 def test_a_mean_over_positions_is_an_average_pool() -> None:
     class Mean(nn.Module):
         def __init__(self, keepdim: bool) -> None:

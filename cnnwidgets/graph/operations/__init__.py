@@ -5,6 +5,7 @@ adding a class and its reader here, nothing else.
 """
 
 from cnnwidgets.graph.operations import (
+    averaging,
     convolution,
     joining,
     linear,
@@ -20,6 +21,7 @@ __all__ = [
     "Operation",
     "SeenCall",
     "Unknown",
+    "averaging",
     "convolution",
     "joining",
     "linear",
