@@ -189,7 +189,7 @@ def placed_unit(record: Record, layer: str, unit: Unit) -> tuple[int, ...]:
             f"{layer!r} gives {list(shape)}, neither a map [channels, rows, columns] nor a vector; "
             "its units cannot be carried back"
         )
-    if len(shape) == 3 and not record.is_map(layer):
+    if not record.is_map(layer):
         raise ValueError(
             f"the axes of {layer!r}, {list(shape)}, are not known to be channels, rows, columns; "
             "choose one of the layers that are listed"

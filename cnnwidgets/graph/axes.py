@@ -33,32 +33,64 @@ def after_unknown(
     befores: Sequence[tuple[Axes | None, Shape]],
     after: Shape,
 ) -> tuple[Axes | None, bool]:
-    """Give the axes after a call without a reversal of ours, and whether positions stay in place.
+    """Give the axes after a call without a reversal of ours, and whether positions stay apart.
 
     Parameters
     ----------
     befores : axes and shape of every input that depends on the picture; `after` : the output's
         shape.
     """
-    first, shape = befores[0]
     if pointwise:
-        same = [axes for axes, taken in befores if taken == after]
-        return (same[0] if same else None), len(same) == len(befores)
+        return after_pointwise(befores, after)
+    first, shape = befores[0]
     followed = follow(name, arguments, first, shape, after) if first and len(befores) == 1 else None
     if followed is not None:
         return followed, True
-    maps = all(axes is not None and is_map(axes, taken) for axes, taken in befores)
     # Resampled, normalised over positions, turned over: still a map, but who sees what?
-    return (standard(after) if maps or len(after) == 2 else None), False
+    return (standard(after) if _are_maps(befores) or len(after) == 2 else None), False
 
 
-def after_known(before: Axes | None, shape: Shape, after: Shape, *, pointwise: bool) -> Axes | None:
-    """Give the axes after a call with a reversal of ours: these take and make maps and vectors."""
-    if pointwise and shape == after:
-        return before
-    if before is not None and len(shape) == len(after) == 2:  # the rows of a matrix stay
-        return before[0], (("channel", after[1]),)
-    return standard(after)
+def after_pointwise(
+    befores: Sequence[tuple[Axes | None, Shape]], after: Shape
+) -> tuple[Axes | None, bool]:
+    """Give the axes after a call that treats every number alone, and whether positions stay apart.
+
+    Where inputs are laid out differently, other positions meet.
+    """
+    same = [axes for axes, shape in befores if shape == after]
+    if not same or not _alike(same):
+        return None, False
+    return same[0], len(same) == len(befores)
+
+
+def after_matrix(before: Axes | None, shape: Shape, after: Shape) -> tuple[Axes | None, bool]:
+    """Give the axes after a matrix on the last dimension, and whether positions stay apart."""
+    if before is None or not _of_channels(before[-1]):
+        return None, False
+    return _resized(before, len(shape) - 1, after), True
+
+
+def after_map(
+    befores: Sequence[tuple[Axes | None, Shape]], after: Shape
+) -> tuple[Axes | None, bool]:
+    """Give the axes after what takes maps for what they are: convolutions, pools, flattening."""
+    return standard(after), _are_maps(befores)
+
+
+def _are_maps(befores: Sequence[tuple[Axes | None, Shape]]) -> bool:
+    return all(axes is not None and is_map(axes, shape) for axes, shape in befores)
+
+
+def _alike(these: Sequence[Axes | None]) -> bool:
+    """Tell whether values are known to be laid out in the same way."""
+    if any(axes is None for axes in these):
+        return False
+    forms = [
+        [(_names(axis), prod(size for _, size in axis)) for axis in _without_ones(axes)]
+        for axes in these
+        if axes is not None
+    ]
+    return all(form == forms[0] for form in forms)
 
 
 def follow(
@@ -71,9 +103,9 @@ def follow(
     name, arguments : of the ATen call.
     before, shape : the axes and the shape of the value it takes; `after` : the shape it gives.
     """
-    if name in ("permute", "transpose", "t"):
+    if name in ("permute", "transpose") or (name == "t" and len(shape) == 2):
         return tuple(before[i] for i in _order(name, arguments, len(shape)))
-    if name in ("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze"):
+    if name in ("view", "_unsafe_view", "squeeze", "unsqueeze"):
         return _laid_out(before, after)
     if name in ("native_layer_norm", "_softmax", "_log_softmax"):
         count = len(arguments.get("normalized_shape", ()))
@@ -84,8 +116,8 @@ def follow(
         return _resized(before, dim, after) if _of_channels(before[dim]) else None
     if name in ("channel_shuffle", "native_channel_shuffle"):
         return before if is_map(before, shape) else None
-    if name in ("mm", "addmm") and _of_channels(before[-1]):
-        return _resized(before, len(shape) - 1, after)
+    if name in ("mm", "addmm"):  # with weights that depend on the picture, or scaled
+        return after_matrix(before, shape, after)[0]
     return None
 
 

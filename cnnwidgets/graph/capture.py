@@ -6,12 +6,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cnnwidgets.graph.conditions import random_state_as_found
+from cnnwidgets.graph.outputs import entries
 from cnnwidgets.graph.records import Record
 from cnnwidgets.graph.replay import PICTURE, replay
 from cnnwidgets.graph.twin import Twin
@@ -40,19 +42,35 @@ def capture(
         There is no such layer.
     """
     values = {name: record.value_of(name) for name in layers}
-    modules = dict(twin.module.named_modules())
+    module = twin.begin()
+    modules = dict(module.named_modules())
     hooked = {name: modules.get(name.split("#")[0]) for name in layers}
     graded = torch.is_grad_enabled() and pictures.requires_grad
     as_found = random_state_as_found(pictures.device) if record.draws else nullcontext()
     with torch.set_grad_enabled(graded), as_found:
         if any(not name or module is None for name, module in hooked.items()):
+            if record.reads and pictures is not record.picture:
+                return _one_by_one(twin, pictures, layers)
             results = replay(record.calls, {PICTURE: pictures}, set(values.values()))
             return {name: results[value] for name, value in values.items()}
         copied = {name for name, value in values.items() if value in record.overwritten}
         found: dict[str, Tensor] = {}
         with _listening(hooked, copied, found), suppress(_ReachedLastLayer):
-            twin.module(pictures.clone() if PICTURE in record.overwritten else pictures)
+            module(pictures.clone() if PICTURE in record.overwritten else pictures)
     return {name: found[name] for name in layers}
+
+
+def _one_by_one(twin: Twin, pictures: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    """Record every picture anew: what a network reads out of one is not true of another."""
+    from cnnwidgets.graph.recording import record  # which reads this
+
+    if pictures.requires_grad and torch.is_grad_enabled():
+        raise NotImplementedError(
+            f"{twin.name} reads numbers out of the picture (as .item() does) and goes on by them, "
+            f"so no gradient flows to {layers[0]!r}; ask for a module's output"
+        )
+    made = [record(SimpleNamespace(twin=twin), picture[None]) for picture in pictures]
+    return {name: torch.cat([single.activation(name) for single in made]) for name in layers}
 
 
 @contextmanager
@@ -71,7 +89,7 @@ def _listening(
         calls[id(module)] += 1
         for name in names[id(module)]:
             if int(name.partition("#")[2] or 1) == calls[id(module)]:
-                tensor = output[0] if isinstance(output, list | tuple) else output
+                tensor = entries(output)[""]
                 found[name] = tensor.clone() if name in copied else tensor
         if len(found) == len(hooked):
             raise _ReachedLastLayer

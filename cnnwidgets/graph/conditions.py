@@ -40,7 +40,7 @@ def draws(
     if torch.Tag.nondeterministic_seeded not in function.tags:
         return False
     for i, argument in enumerate(function._schema.arguments):
-        if argument.name == "dropout_p":  # of attention; in eval mode 0, and then it draws none
+        if argument.name in ("dropout_p", "training"):  # in eval mode 0 or False: it draws none
             given = args[i] if i < len(args) else kwargs.get(argument.name, argument.default_value)
             return bool(given)
     return True

@@ -37,6 +37,9 @@ PLUMBING = frozenset(
         "transpose",
         "permute",
         "expand",
+        "squeeze",
+        "unsqueeze",
+        "select",
         "split",
         "split_with_sizes",
     }
@@ -47,6 +50,11 @@ def call_kind(aten_name: str) -> str:
     """Give the familiar name of an ATen call: "convolution" is "conv2d", "relu_" is "relu"."""
     name = aten_name.rstrip("_") if not aten_name.endswith("__") else aten_name
     return _FAMILIAR.get(name, name)
+
+
+def is_plumbing(call: str) -> bool:
+    """Tell whether a call, by its name ("block:view#2"), only lays values out anew."""
+    return call.rpartition(":")[2].partition("#")[0] in PLUMBING
 
 
 class Counted:

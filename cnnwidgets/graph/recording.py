@@ -54,9 +54,10 @@ def record(model: nn.Module | Any, picture: Tensor) -> Record:
         )
     found = getattr(model, "twin", None)
     twin = found if isinstance(found, Twin) else Twin(model)
+    _check_weights(twin, picture)
     for _ in range(_ATTEMPTS):
         made = _record(twin, picture)
-        if twin.written() == made.state[1:]:
+        if made.state[0] is twin.built and twin.written() == made.state[1:]:
             break
     else:
         made = _record(twin.snapshot(), picture)
@@ -77,10 +78,10 @@ def _record(twin: Twin, picture: Tensor) -> Record:
 
 
 def _one_pass(twin: Twin, state: tuple[Any, ...], picture: Tensor) -> Record:
-    module = state[0]
+    module = twin.begin()
     tape = Tape(picture.detach().clone(), twin.read_outs)
     fed = tape.picture.clone()  # the network may overwrite what it is given
-    recorder = Recorder(tape, fed, twin)
+    recorder = Recorder(tape, fed, twin, module)
     with _named(module, tape, recorder), recorder:
         with SeesWholeFunctions(recorder):
             given = module(fed)
@@ -144,6 +145,27 @@ def _named(module: nn.Module, tape: Tape, recorder: Recorder) -> Iterator[None]:
             handle.remove()
 
 
+def _check_weights(twin: Twin, picture: Tensor) -> None:
+    """Refuse networks that no pass can be recorded of."""
+    for name, part in twin.original.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            raise TypeError(
+                f"{twin.name} holds TorchScript ({name or 'all of it'}), which hides its calls; "
+                "give the plain nn.Module it was made from"
+            )
+    for name, weight in twin.original.named_parameters():
+        if nn.parameter.is_lazy(weight) or weight.is_meta:
+            raise ValueError(
+                f"{twin.name} has no weights yet ({name!r} is empty); run or load it first"
+            )
+        if weight.is_floating_point() and weight.dtype != picture.dtype:
+            raise ValueError(
+                f"the picture must be {weight.dtype}, as {name!r} of {twin.name}, "
+                f"got {picture.dtype}; see preprocess"
+            )
+        return  # the first one tells: mixed number types are the network's own affair
+
+
 def _check_finite(made: Record, module: nn.Module) -> None:
     if made.output is None or bool(torch.isfinite(made.output).all()):
         return
@@ -168,9 +190,8 @@ def _check_complete(made: Record) -> None:
         return
     with plain_conditions(made.picture.device):
         again = replay(made.calls, {PICTURE: made.picture}, [value])[value]
-    close = torch.allclose(
-        again, made.output, rtol=1e-4, atol=1e-5 * float(made.output.abs().max() + 1e-30)
-    )
+    largest = float(made.output.abs().max()) if made.output.numel() else 0.0
+    close = torch.allclose(again, made.output, rtol=1e-4, atol=1e-5 * largest + 1e-30)
     if not close and made.is_current():
         raise RuntimeError(
             f"{made.model_name} changes tensors where torch cannot see it (through .numpy() or "

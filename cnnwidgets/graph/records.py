@@ -43,6 +43,8 @@ class Call:
         that depends on the picture.
     inputs, outputs : the values it takes and makes.
     operation : what it does, for geometry and reversal.
+    apart : whether it treats positions as the operation's geometry says; else its units may see
+        anything.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Call:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     operation: Operation
+    apart: bool
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class Record:
         [1, C, H, W] or [1, F] (tokens, channels last) have no units to point at and are left out.
     answer : which entry `output` is, where the network answers with several; else "".
     draws : whether the network draws random numbers, even in eval mode.
+    reads : whether it reads numbers out of the picture (as ``.item()`` does) and goes on by them,
+        so that its calls are those of this picture only.
     """
 
     picture: Tensor
@@ -105,6 +110,7 @@ class Record:
     maps: frozenset[int]  # the values whose axes are those of a map or a vector
     answer: str
     draws: bool
+    reads: bool
     shapes: Sequence[Shape]
     dtypes: Sequence[torch.dtype]
     makers: Sequence[int]
@@ -260,7 +266,7 @@ class Record:
 
 def field_of(call: Call, value_fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
     """Give the field of a call's output from those of its inputs."""
-    if LOST in call.inputs:
+    if LOST in call.inputs or not call.apart:
         return Field.of_anything(value_fields[0].extent)
     return call.operation.field(
         [value_fields[v] for v in call.inputs], [shapes[v] for v in call.inputs]

@@ -27,6 +27,8 @@ def run_from(record: Record, layer: str, activation: Tensor) -> Tensor:
 
     Raises
     ------
+    NotImplementedError
+        The network goes on by numbers that it read out of the picture.
     ValueError
         The shape is not the layer's, or the output also depends on the picture by a way around the
         layer.
@@ -40,6 +42,11 @@ def run_from(record: Record, layer: str, activation: Tensor) -> Tensor:
     if record.output is None:
         raise ValueError(
             f"{record.model_name} does not answer with one tensor, so nothing runs to its output"
+        )
+    if record.reads:
+        raise NotImplementedError(
+            f"{record.model_name} reads numbers out of the picture (as .item() does) and goes on "
+            "by them, so its calls cannot be run from a layer"
         )
     record.check_current()
     output = record.values[""]

@@ -27,7 +27,7 @@ class Tape:
         self.shapes: list[Shape] = [tuple(picture.shape)]
         self.dtypes: list[torch.dtype] = [picture.dtype]
         self.axes: list[Axes | None] = [standard(tuple(picture.shape))]
-        self.draws = False
+        self.draws = self.reads = False
         self.makers: list[int] = [-1]
         self.names: dict[str, int] = {}
         self.kinds: dict[str, str] = {}
@@ -111,6 +111,7 @@ class Tape:
             maps=frozenset(maps),
             answer=answer,
             draws=self.draws,
+            reads=self.reads,
             shapes=self.shapes,
             dtypes=self.dtypes,
             makers=self.makers,

@@ -7,6 +7,7 @@ while it is being trained.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -42,6 +43,8 @@ class Twin:
         self._structure: list[Any] = []
         self._tensors: list[Tensor] = []
         self._samples: list[list[Tensor]] = []
+        self._sampled_at: tuple[int, ...] = ()
+        self._changing = threading.RLock()
         self._module: nn.Module | None = None
         self._own: list[
             tuple[Tensor, Tensor]
@@ -76,17 +79,33 @@ class Twin:
     @property
     def module(self) -> nn.Module:
         """The copy, in eval mode."""
-        found = list(structure(self.original))
-        if self._module is None or not same(found, self._structure):
-            self._module, self._structure = copied(self.original, self._own), found
-            self._tensors = [part for part in found if isinstance(part, Tensor)]
-            self._samples = _sampled(self._tensors)
-            self.checked.clear()
-            self.call_kinds.clear()
+        with self._changing:
+            found = list(structure(self.original))
+            if self._module is None or not same(found, self._structure):
+                self._module, self._structure = copied(self.original, self._own), found
+                self._tensors = [part for part in found if isinstance(part, Tensor)]
+                self._sampled_at = ()
+                self.checked.clear()
+                self.call_kinds.clear()
+            return self._module
+
+    @property
+    def built(self) -> nn.Module | None:
+        """The copy as it stands, whether or not the network is still built like that."""
+        return self._module
+
+    @property
+    def own(self) -> list[Tensor]:
+        """The copy's own tensors, of those that the forward pass writes."""
+        return [own for _, own in self._own]
+
+    def begin(self) -> nn.Module:
+        """Give the copy with what its passes write as the user's module has it: before a pass."""
+        module = self.module
         with torch.no_grad():
             for tensor, own in self._own:
                 own.copy_(tensor)
-        return self._module
+        return module
 
     def state(self) -> tuple[Any, ...]:
         """Give what changes when a weight is written or anything is exchanged."""
@@ -96,9 +115,13 @@ class Twin:
         """Give what changes when a weight is written, in a moment: the structure is not looked at.
 
         Versions do not tell all: fused optimizers, batch norm in training and writes to `.data`
-        leave them as they are. So a few values of every tensor are looked at, too.
+        leave them as they are. So a few values of every tensor are looked at, too; a write to
+        some others of them that leaves the version as it is may be missed.
         """
         versions = tuple(map(state_of, self._tensors))
+        places = tuple(place for _, place in versions)
+        if places != self._sampled_at:  # moved to another device or number type
+            self._samples, self._sampled_at = _sampled(self._tensors), places
         with torch.inference_mode(False), torch.no_grad():
             values = [
                 torch.cat(sample).view(torch.uint8).cpu().numpy().tobytes()
@@ -126,23 +149,22 @@ class Twin:
         still._name = self.name
         return still
 
-    def keep_own(self, written: Tensor) -> bool:
+    def keep_own(self, written: Tensor, running: nn.Module) -> bool:
         """Give the copy its own of the tensor that `written` is a part of; False if it has one.
 
         For networks whose forward pass writes their buffers (or a hook their weights) also in eval
-        mode: the user's are not to be written by a pass of ours.
+        mode: the user's are not to be written by a pass of ours. Also True if the copy that is
+        running is from before another pass found that out.
         """
         storage = written.untyped_storage()._cdata
-        known = {id(tensor) for tensor, _ in self._own}
-        parts = [
-            (tensor, clone(tensor))
-            for tensor in tensors_of(self.original)
-            if tensor.untyped_storage()._cdata == storage and id(tensor) not in known
-        ]
-        self._own += parts
-        if parts:
-            self._module = None
-        return bool(parts)
+        with self._changing:
+            users = [t for t in tensors_of(self.original) if t.untyped_storage()._cdata == storage]
+            known = {id(tensor) for tensor, _ in self._own}
+            parts = [(tensor, clone(tensor)) for tensor in users if id(tensor) not in known]
+            if parts:
+                self._own = [*self._own, *parts]
+                self._module = None
+            return bool(parts) or (bool(users) and running is not self._module)
 
     def fingerprint(self) -> str:
         """Give 16 hex digits that tell these weights from all others (SHA-256 of all of them)."""

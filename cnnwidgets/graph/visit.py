@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import SimpleNamespace
 
 from torch import Tensor
 
@@ -40,6 +41,23 @@ def visit(record: Record, pictures: Tensor, layers: Sequence[str], take: Take) -
     StaleRecordError
         The weights changed since the record was made.
     """
+    if not record.reads:
+        _visit(record, pictures, layers, take)
+        return
+    from cnnwidgets.graph.recording import record as record_anew  # which reads this
+
+    # What the network reads out of one picture, and goes on by, is not true of another.
+    for number in range(len(pictures)):
+        picture = pictures[number : number + 1]
+        made = record_anew(SimpleNamespace(twin=record.twin), picture)
+
+        def take_one(name: str, _: int, activation: Tensor, number: int = number) -> None:
+            take(name, number, activation)
+
+        _visit(made, picture, layers, take_one)
+
+
+def _visit(record: Record, pictures: Tensor, layers: Sequence[str], take: Take) -> None:
     names: dict[int, list[str]] = {}
     for name in layers:
         names.setdefault(record.value_of(name), []).append(name)

@@ -8,6 +8,7 @@ from typing import Any
 
 from cnnwidgets.data import ImageSet
 from cnnwidgets.graph import Layer
+from cnnwidgets.graph.naming import is_plumbing
 from cnnwidgets.views import words
 from cnnwidgets.views.display import blend_overlay, levels
 from cnnwidgets.views.figure import Panel, compose
@@ -59,7 +60,7 @@ def file_name(look: UnitLook, ending: str) -> str:
     """Give a name for a file of what is shown, that every system takes."""
     q = look.question
     parts = [look.name, q.model.checkpoint, q.layer, f"unit{q.unit}", q.rule]
-    name = "_".join(part for part in parts if part)
+    name = "_".join(words.shortened(part, 80).replace("…", "") for part in parts if part)
     return re.sub(r'[\s/\\:*?"<>|]+', "_", f"{name}.{ending}")
 
 
@@ -83,8 +84,9 @@ def status_words(look: UnitLook, preview: bool) -> dict[str, Any]:
 
 
 def _autograd(look: UnitLook) -> str:
-    """Say how many calls autograd reversed, for want of a reversal of ours."""
-    count = len(look.reconstruction.by_autograd) if look.reconstruction else 0
+    """Say how many calls autograd reversed, but for those that only lay values out anew."""
+    calls = look.reconstruction.by_autograd if look.reconstruction else ()
+    count = sum(not is_plumbing(call) for call in calls)
     return f" · {count} call{'s' * (count > 1)} by autograd" if count else ""
 
 
@@ -97,7 +99,7 @@ def refused_words(look: UnitLook) -> list[str]:
 def picture_alt(look: UnitLook) -> str:
     """Describe the picture with the map over it."""
     q = look.question
-    unit = f"{q.model.name} {q.layer} unit {q.unit}"
+    unit = f"{words.shortened(q.model.name)} {words.shortened(q.layer)} unit {q.unit}"
     if look.place is None:
         return f"{look.name}; {unit} answers {words.response(look.value)} to the whole picture."
     if look.silent:
@@ -114,14 +116,15 @@ def reconstruction_alt(look: UnitLook) -> str:
     """Describe the reconstruction."""
     q = look.question
     if look.silent:
-        return f"{q.layer} unit {q.unit} is silent in this picture."
+        return f"{words.shortened(q.layer)} unit {q.unit} is silent in this picture."
     top, left, bottom, right = look.box
     place = f" at row {look.place[0]}, column {look.place[1]}" if look.place else ""
     if look.refusal:
         return " ".join(refused_words(look))
-    when = f"{q.model.checkpoint}, " if q.model.checkpoint else ""
+    when = f"{words.shortened(q.model.checkpoint)}, " if q.model.checkpoint else ""
+    unit = f"{words.shortened(q.layer)} unit {q.unit}{place}"
     return (
-        f"{q.rule[0].upper()}{q.rule[1:]} reconstruction of {q.layer} unit {q.unit}{place}, {when}"
+        f"{q.rule[0].upper()}{q.rule[1:]} reconstruction of {unit}, {when}"
         f"{bottom - top} by {right - left} pixels; response {words.response(look.value)}."
     )
 

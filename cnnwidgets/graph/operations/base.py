@@ -42,19 +42,14 @@ class Pointwise:
 class Unknown:
     """A call without a reversal of ours: the reverse walk takes autograd's, where a rule allows.
 
-    Attributes
-    ----------
-    call : what it is, for a sentence: "aten.gelu.default".
-    in_place : whether positions stay where they are, so that units keep their fields.
+    `call` is what it is, for a sentence: "aten.gelu.default".
     """
 
     call: str
-    in_place: bool
 
     def field(self, fields: Sequence[Field], shapes: Sequence[Shape]) -> Field:
-        """Join the fields where positions stay where they are, else assume the whole picture."""
-        joined = join(fields)
-        return joined if self.in_place else Field.of_anything(joined.extent)
+        """Join the fields: for the recorder found that positions are treated one by one."""
+        return join(fields)
 
     def reverse(
         self, windows: Windows, shapes: Sequence[Shape], rule: Rule, weights: PreparedWeights
@@ -77,6 +72,16 @@ class SeenCall:
         """Give an argument that torch may write as one number or two."""
         value = list(self.arguments[name])
         return (value[0], value[-1])
+
+
+# Calls that treat every number alone, though ATen does not say so.
+_POINTWISE = {"hardswish", "_prelu_kernel", "log_sigmoid_forward"}
+
+
+def is_pointwise(func: torch._ops.OpOverload[Any, Any]) -> bool:
+    """Tell whether an ATen function treats every number alone."""
+    name = func.overloadpacket.__name__.removesuffix("_")
+    return torch.Tag.pointwise in func.tags or name in _POINTWISE
 
 
 Reader = Callable[[SeenCall], "Operation | None"]

@@ -15,7 +15,7 @@ from cnnwidgets.graph.windows import Shape, Windows
 
 @dataclass(frozen=True, eq=False)
 class ChannelScaling(Pointwise):
-    """A factor a channel [1, C, 1, 1], with its sign: batch norm's gamma / sqrt(variance + eps)."""
+    """A factor a channel [1, C, 1, 1] or [1, C], sign kept: gamma / sqrt(variance + eps)."""
 
     factors: Tensor
 
@@ -57,7 +57,7 @@ def _batch_norm(call: SeenCall) -> Operation | None:
         return None
     factors = (precise(variance) + a.get("eps", a.get("epsilon"))).rsqrt()
     factors = factors if gamma is None else factors * precise(gamma)
-    return ChannelScaling(factors.view(1, -1, 1, 1))
+    return ChannelScaling(factors.view(1, -1, *[1] * (call.output.dim() - 2)))
 
 
 @reads("mul")

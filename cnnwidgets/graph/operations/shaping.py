@@ -61,4 +61,5 @@ def _view(call: SeenCall) -> Operation | None:
 
 @reads("clone", "alias", "detach", "_to_copy", "contiguous", "dropout", "lift_fresh")
 def _same(call: SeenCall) -> Operation | None:
-    return Identity() if call.shapes[0] == tuple(call.output.shape) else None
+    same = call.shapes[0] == tuple(call.output.shape) and call.output.is_floating_point()
+    return Identity() if same else None
