@@ -11,9 +11,9 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor, nn
 
-from cnnwidgets.graph import ReadOut, Record, Twin, closest_name
+from cnnwidgets.graph import ReadOut, Record, closest_name
 from cnnwidgets.models.named_states import NamedState, States, in_code, named_states
-from cnnwidgets.models.states import State, filled, places_of, unwrapped
+from cnnwidgets.models.states import Skeleton, State, places_of, unwrapped
 from cnnwidgets.models.vision_model import VisionModel
 
 KEPT = 4
@@ -31,6 +31,7 @@ class Checkpoints(Sequence[VisionModel]):
     model : the network; nothing is ever written into its module.
     names : one each, in order.
     source : the argument of `load_checkpoints`, as it stands in code, or None.
+    device, dtype : the network's, when the checkpoints were made.
     """
 
     def __init__(
@@ -38,13 +39,13 @@ class Checkpoints(Sequence[VisionModel]):
         model: VisionModel,
         states: Sequence[NamedState],
         source: str | None = None,
-        skeleton: nn.Module | None = None,
+        skeleton: Skeleton | None = None,
     ) -> None:
         self.model, self.source = model, source
         self.names = tuple(state.name for state in states)
         self._states = tuple(states)
-        # A copy of the modules as they are now: the user's own may be taken apart later.
-        self._skeleton = skeleton or Twin(model.module).module
+        self._skeleton = skeleton or Skeleton(model.module, model.name)
+        self.device, self.dtype = model.device, model.dtype
         self._alive: WeakValueDictionary[int, Checkpoint] = WeakValueDictionary()
         self._last: deque[Checkpoint] = deque(maxlen=KEPT)
 
@@ -85,7 +86,7 @@ class Checkpoints(Sequence[VisionModel]):
             It cannot be read, or is none of this network.
         """
         state = self._states[number]
-        return filled(self._skeleton, state.read(), state.called, self.model.name)
+        return self._skeleton.filled(state.read(), state.called)
 
     def _number(self, key: int | str) -> int:
         if isinstance(key, str):
@@ -132,13 +133,13 @@ class Checkpoint(VisionModel):
 
     @property
     def device(self) -> torch.device:
-        """Where the network's weights are, and this checkpoint's."""
-        return self._like.device
+        """Where the weights are, also before they are read."""
+        return self.of.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """The number type of the network's weights, and of this checkpoint's."""
-        return self._like.dtype
+        """The number type of the weights, also before they are read."""
+        return self.of.dtype
 
     @property
     def origin(self) -> VisionModel:

@@ -75,39 +75,53 @@ def places_of(state: State) -> frozenset[int]:
     return frozenset(tensor.data_ptr() for tensor in state.values() if tensor.numel())
 
 
-def filled(skeleton: nn.Module, state: State, called: str, network: str) -> nn.Module:
-    """Give a copy of a module that holds a state; tensors are shared where they fit as they are.
-
-    Device and number type are the module's. What no state holds (buffers that are not saved) is
-    copied from the module.
+class Skeleton:
+    """A network's modules as they are now, to be filled with states.
 
     Parameters
     ----------
-    skeleton : it is not written.
-    state : tensors by the names of `skeleton.state_dict()`.
-    called, network : what state and network are called in an error.
-
-    Raises
-    ------
-    ValueError
-        A name is missing or too many, a shape is another, or a number is not finite.
+    module : it is never written, and may be moved or taken apart later.
+    network : what it is called in an error.
     """
-    copied = Twin(skeleton).module
-    slots = list(_slots(copied))
-    given = _completed(_without_prefix(state, slots), slots)
-    _check(given, {name: tensor for name, _, _, tensor in slots}, called, network)
-    put: dict[int, Tensor] = {}
-    # Not by load_state_dict: it may run hooks that hold the user's module, or swap its tensors.
-    for name, part, attribute, old in slots:
-        if id(old) not in put:
-            new = given[name].to(old.device, old.dtype) if name in given else old.clone()
-            put[id(old)] = nn.Parameter(new, False) if isinstance(old, nn.Parameter) else new
-        setattr(part, attribute, put[id(old)])
-    for part in copied.modules():
-        for attribute in part._non_persistent_buffers_set:
-            if (buffer := part._buffers.get(attribute)) is not None:
-                part._buffers[attribute] = buffer.clone()
-    return copied
+
+    def __init__(self, module: nn.Module, network: str) -> None:
+        self._module, self._network = Twin(module).module, network
+        self._places = {
+            name: (tensor.device, tensor.dtype) for name, _, _, tensor in _slots(self._module)
+        }
+
+    def filled(self, state: State, called: str) -> nn.Module:
+        """Give a copy of the modules that holds a state; tensors that fit as they are are shared.
+
+        Device and number type are the module's. What no state holds (buffers that are not saved)
+        is copied from the module.
+
+        Parameters
+        ----------
+        state : tensors by the names of `state_dict()`.
+        called : what the state is called in an error.
+
+        Raises
+        ------
+        ValueError
+            A name is missing or too many, a shape is another, or a number is not finite.
+        """
+        copied = Twin(self._module).module
+        slots = list(_slots(copied))
+        given = _completed(_without_prefix(state, slots), slots)
+        _check(given, {name: tensor for name, _, _, tensor in slots}, called, self._network)
+        put: dict[int, Tensor] = {}
+        # Not by load_state_dict: it may run hooks that hold the user's module, or swap its tensors.
+        for name, part, attribute, old in slots:
+            if id(old) not in put:
+                new = (given[name] if name in given else old.clone()).to(*self._places[name])
+                put[id(old)] = nn.Parameter(new, False) if isinstance(old, nn.Parameter) else new
+            setattr(part, attribute, put[id(old)])
+        for part in copied.modules():
+            for attribute in part._non_persistent_buffers_set:
+                if (buffer := part._buffers.get(attribute)) is not None:
+                    part._buffers[attribute] = buffer.clone()
+        return copied
 
 
 Slot = tuple[str, nn.Module, str, Tensor]

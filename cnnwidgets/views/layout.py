@@ -60,9 +60,7 @@ def controls_row(*fields: ipywidgets.Widget) -> ipywidgets.HBox:
 
 def columns_row(*fields: ipywidgets.Widget) -> ipywidgets.HBox:
     """A second row of controls, on the columns of the pictures beneath it."""
-    row = controls_row(*fields)
-    row.add_class("cw-columns")
-    return row
+    return _box(ipywidgets.HBox, fields, "cw-columns")
 
 
 def unit_main(

@@ -56,6 +56,11 @@ def count(number: int) -> str:
     return SMALL[number] if 0 <= number < len(SMALL) else str(int(number))
 
 
+def shortened(name: str, most: int = 48) -> str:
+    """A name of at most so many signs: what is beyond them becomes "…"."""
+    return name if len(name) <= most else f"{name[: most - 1].rstrip()}…"
+
+
 def listing(items: Iterable[str], most: int | None = None) -> str:
     """Words in a row: "a, b and c"; beyond `most`: "a, b, c and nine more"."""
     words: Sequence[str] = [str(item) for item in items]

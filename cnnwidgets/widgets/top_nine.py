@@ -11,7 +11,7 @@ from typing import Any
 from cnnwidgets.data import ImageSet
 from cnnwidgets.engines.top_images import Peak, TopImages
 from cnnwidgets.graph import StaleRecordError
-from cnnwidgets.views import TileStrip
+from cnnwidgets.views import TileStrip, words
 from cnnwidgets.widgets.at_rest import AtRest
 from cnnwidgets.widgets.explorer import Job
 from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped
@@ -233,7 +233,7 @@ class TopNine:
         message = [self.error] if self.error and not tiles else []
         if answer.found and not tiles:
             message = silence(q.unit, *answer.counts[:2])
-        layer = f"{q.model.checkpoint} {q.layer}".strip()
+        layer = words.shortened(f"{q.model.checkpoint} {q.layer}".strip())
         said = strip_words(layer, q.unit, tiles, answer.counts)
         self.view.show_tiles(tiles, stale=False, message=message, **said)
         self._mark_current(self._drawing.question)

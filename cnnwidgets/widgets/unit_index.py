@@ -24,7 +24,7 @@ from cnnwidgets.results import versions
 FORM = "1"
 """Changes when the same network and pictures would give another index."""
 
-INDEXES_KEPT = 4
+INDEXES_KEPT = 2
 """Networks one goes back to without a look at the pictures, or where a search goes on."""
 
 Progress = Callable[[int, int], None]

@@ -1,7 +1,5 @@
 """Small networks with planted difficulties."""
 
-import random
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -145,41 +143,3 @@ def lively(module: nn.Module) -> nn.Module:
                 part.running_mean.normal_(0, 0.3)
                 part.running_var.uniform_(0.5, 2)
     return module.eval()
-
-
-def random_network(seed: int) -> nn.Sequential:
-    """Seven random calls on 3 x 23 x 26: windows of any size, stride, padding, dilation, groups."""
-    dice = random.Random(seed)
-    net, x = nn.Sequential(), torch.zeros(1, 3, 23, 26)
-    while len(net) < 7:
-        part = _random_call(dice, x.shape[1])
-        try:
-            y = part(x)
-        except RuntimeError:  # the map has become smaller than the window
-            continue
-        if min(y.shape[2:]) >= 2:
-            net.append(part)
-            x = y
-    return net
-
-
-def _random_call(dice: random.Random, channels: int) -> nn.Module:
-    kind = dice.choice(["conv", "conv", "conv", "relu", "relu", "max", "average"])
-    kernel = dice.randint(1, 4), dice.randint(1, 4)
-    stride = dice.randint(1, 3), dice.randint(1, 3)
-    if kind == "conv":
-        groups = dice.choice([g for g in (1, 1, 2, 3, channels) if channels % g == 0])
-        size = dice.choice([kernel, (5, 6), (7, 7)])
-        steps = dice.choice([stride, (1, 1), (2, 2), (3, 3)])
-        around = dice.randint(0, 3), dice.randint(0, 3)
-        spacing = dice.choice([(1, 1), (1, 1), (2, 1), (2, 3)])
-        out = groups * dice.randint(1, 4)
-        return nn.Conv2d(channels, out, size, steps, around, spacing, groups)
-    around = dice.randint(0, kernel[0] // 2), dice.randint(0, kernel[1] // 2)
-    if kind == "max":
-        spacing = dice.choice([(1, 1), (1, 2)])
-        return nn.MaxPool2d(kernel, stride, around, spacing, ceil_mode=dice.random() < 0.5)
-    if kind == "average":
-        ceil, count = dice.random() < 0.5, dice.random() < 0.5
-        return nn.AvgPool2d(kernel, stride, around, ceil_mode=ceil, count_include_pad=count)
-    return nn.ReLU(inplace=dice.random() < 0.5)

@@ -12,6 +12,7 @@ from cnnwidgets.engines.deconv import reconstruct
 from cnnwidgets.graph import RULES, record
 from tests.graph import architectures as a
 from tests.graph.networks import lively
+from tests.graph.random_networks import RandomGraph
 from tests.graph.reference import Reference, agree
 
 # The network, the shape of its picture, and the calls that autograd has to reverse.
@@ -70,4 +71,4 @@ def test_every_layer_of_it(name: str) -> None:
 def test_random_graphs(seed: int) -> None:
     torch.manual_seed(seed)
     picture = torch.randn(1, 3, 17, 20)
-    _compare(a.RandomGraph(seed, picture).eval(), picture, 1e-6)
+    _compare(RandomGraph(seed, picture).eval(), picture, 1e-6)

@@ -108,7 +108,7 @@ def test_mobilenet_equals_the_slow_derivation(mobilenet: Case, rule: str) -> Non
         _compare(mobilenet, layer, rule, 1e-6)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", ["saliency", "deconvnet", "guided", "FFT"])
 @pytest.mark.parametrize("case", ["mobilenet_in_float64", "trained_in_float64"])
 def test_in_float64_it_is_exact_to_the_end(
     case: str, rule: str, request: pytest.FixtureRequest

@@ -17,8 +17,9 @@ from cnnwidgets.graph import RULES, Record, record, visit
 from cnnwidgets.models import load_model, wrap_model
 from cnnwidgets.models.torchvision_import import import_torchvision
 from tests.as_found import model_as_found
-from tests.graph.networks import Residual, Stress, lively, random_network, small
+from tests.graph.networks import Residual, Stress, lively, small
 from tests.graph.places import convolutions, strongest, three_units
+from tests.graph.random_networks import random_network
 from tests.graph.reference import difference
 
 DEVICE = torch.device("cuda")

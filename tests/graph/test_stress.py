@@ -9,7 +9,8 @@ import torch
 from cnnwidgets.engines.deconv import reconstruct
 from cnnwidgets.graph import Rule, record
 from tests.graph.conftest import Case
-from tests.graph.networks import Residual, random_network
+from tests.graph.networks import Residual
+from tests.graph.random_networks import random_network
 from tests.graph.reference import Reference, agree, difference
 
 TOLERANCE = 1e-6

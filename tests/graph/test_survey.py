@@ -14,7 +14,6 @@ QUICK = [
     "squeezenet1_1",
     "googlenet",
     "resnet18",
-    "densenet121",
     "shufflenet_v2_x0_5",
     "mobilenet_v2",
     "mnasnet0_5",

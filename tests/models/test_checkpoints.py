@@ -17,6 +17,7 @@ import cnnwidgets as cw
 from cnnwidgets.engines.deconv import reconstruct
 from cnnwidgets.graph import record
 from cnnwidgets.models import Checkpoints, VisionModel, checkpoints, load_checkpoints
+from cnnwidgets.models.states import Skeleton
 from tests.as_found import model_as_found
 from tests.models.hearing import wrapped
 
@@ -187,6 +188,18 @@ def test_number_type_and_place_are_the_model_s(model, states):
     assert isinstance(arrays["head.bias"], np.ndarray)
 
 
+def test_a_network_that_is_moved_or_taken_apart_later_breaks_nothing(model, states):
+    found = load_checkpoints(model, states)
+    first, attached = found[0], found[0].attach("a", at="stem", weight=torch.ones(1, 4))
+    first.run(PICTURE, "head")
+    model.module.double()
+    model.module.head = nn.Linear(4, 9)
+    assert first.dtype == attached.dtype == torch.float32
+    attached.run(PICTURE, "a")
+    for one, state in zip(found, states, strict=True):
+        assert_same(one, plain(state))
+
+
 def test_what_no_state_holds_is_the_model_s_of_that_moment(model, states):
     model.module.scale.fill_(3.0)
     found = load_checkpoints(model, states)
@@ -238,6 +251,19 @@ def test_a_plain_model_keeps_what_is_known_of_its_layers(model):
     assert model.plain is model and first.plain is first.origin is model
     assert first.for_layer("norm") is model and first.for_layer("a") is first
     assert model.for_layer("norm") is model
+
+
+def test_layers_are_told_without_a_pass_while_the_network_is_trained(model, states):
+    passes = []
+    model.module.stem.register_forward_hook(lambda *_: passes.append(1))
+    one, layers = load_checkpoints(model, states)[0], model.layers
+    passes.clear()
+    with torch.no_grad():
+        model.module.stem.weight.mul_(2)
+    assert model.layers == one.layers == layers and one.classes == model.classes == 5
+    assert passes == []
+    model.module.again = nn.Conv2d(3, 4, 5, padding=2)
+    assert max(model.layers["again"].field.size) == 5 and passes  # another structure is
 
 
 # Files
@@ -307,9 +333,8 @@ def test_a_network_whose_own_part_is_called_module_keeps_its_names(states):
     outer.module = Net()
     outer.forward = lambda x: outer.module(x)
     state = {f"module.{name}": tensor for name, tensor in states[0].items()}
-    assert checkpoints.filled(outer, state, "x", "Outer").module.stem.weight.equal(
-        states[0]["stem.weight"]
-    )
+    filled = Skeleton(outer, "Outer").filled(state, "x")
+    assert filled.module.stem.weight.equal(states[0]["stem.weight"])
 
 
 def test_files_are_read_when_they_are_needed_and_a_few_are_kept(

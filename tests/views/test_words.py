@@ -59,3 +59,9 @@ def test_shares_sizes_and_lists() -> None:
     assert words.listing("abcdefghijkl", most=3) == "a, b, c and nine more"
     assert words.listing("abc", most=3) == "a, b and c"
     assert words.count(13) == "13"
+
+
+def test_long_names_are_shortened() -> None:
+    assert words.shortened("features.9", 10) == "features.9"
+    assert words.shortened("features.10", 10) == "features.…"
+    assert words.shortened("a bc", 3) == "a…"

@@ -17,7 +17,7 @@ from cnnwidgets.engines.deconv import reconstruct
 from cnnwidgets.engines.top_images import top_images
 from cnnwidgets.graph import record
 from cnnwidgets.models import load_checkpoints, wrap_model
-from cnnwidgets.widgets import Selection, UnitExplorer, unit_index
+from cnnwidgets.widgets import Selection, UnitExplorer, unit_index, unit_look
 from cnnwidgets.widgets.scheduler import Lane
 from tests.as_found import model_as_found
 from tests.widgets.owner import PATIENCE
@@ -384,7 +384,10 @@ def test_many_moves_at_once_are_answered_for_the_last(model, states, lane, monke
     explorer.close()
 
 
-def test_moves_leave_nothing_behind(model, states, inline):
+def test_moves_leave_nothing_behind(model, states, inline, monkeypatch):
+    monkeypatch.setattr(
+        unit_look, "SLOW", float("inf")
+    )  # else a busy machine prepares more weights
     explorer = UnitExplorer(model, pictures(), checkpoints=states, layer="4", lane=inline)
     explorer.attach("pair", weight=torch.eye(8)[:2])
 
@@ -440,6 +443,7 @@ def test_each_checkpoint_has_its_own_top_pictures(model, states, inline):
     orders = []
     for number in (4, 0, 2, 4):
         slide(explorer, number)
+        assert explorer.top_nine.view.stale == (number != 4 or bool(orders))
         inline.rest()
         wanted = top_images(plain(states[number]), images)
         assert torch.equal(explorer.top_nine.result.values, wanted.values)

@@ -165,6 +165,17 @@ def test_several_directions_whole_maps_and_a_bias(explorer, inline):
     assert float(explorer.result.responses[0]) == pytest.approx(float((answer * whole).sum()), 1e-4)
 
 
+def test_long_names_leave_alternative_texts_and_file_names_short(explorer, inline):
+    enter(explorer, " + ".join(f"0.{number}234567*{number % 8}" for number in range(1, 40)))
+    inline.rest()
+    assert len(explorer.layer) > 400 and explorer.error == ""
+    panels = explorer._panels
+    for view in (panels.picture, panels.crop, panels.seen, explorer.top_nine.view):
+        assert 0 < len(view.alt) <= 200
+    assert len(explorer._file_name("png")) < 150 and explorer._file_name("png").endswith(".png")
+    explorer.png()
+
+
 def test_attach_refuses_what_does_not_fit_and_changes_nothing(explorer):
     explorer.attach("taken", weight=np.ones(8))
     before = dict(explorer.selection.trait_values())

@@ -4,6 +4,7 @@ The numbers are logged: `make test-slow ARGS="-k long_runs --log-cli-level=INFO"
 """
 
 import asyncio
+import ctypes
 import gc
 import logging
 import math
@@ -30,6 +31,9 @@ ROUND, ROUNDS = 500, 20
 
 GROWTH = 20e6
 """Bytes by which the process may grow after the first round."""
+
+ORDER = (0, 2, 1, 2, 2)
+"""Whose turn it is: the small network is quick, and the large ones see every layer in a round."""
 
 RULES = ("deconvnet", "saliency", "guided")
 
@@ -68,11 +72,11 @@ def explorers(lane: Lane) -> Iterator[list[UnitExplorer]]:
 
 
 def move(step: int, among: list[UnitExplorer]) -> UnitExplorer:
-    """Make the round's move of this number: 83 changes of layer for each network, and all else."""
-    explorer, step = among[step % len(among)], step % ROUND // len(among)
+    """Make a round's move of this number: each network through all its layers, and all else."""
+    time, turn = divmod(step % ROUND, len(ORDER))
+    explorer, step = among[ORDER[turn]], step % ROUND if ORDER[turn] == 2 else time
     layers = list(explorer.selection.model.layers)
-    if step % 2 == 0:
-        explorer.layer = layers[step // 2 % len(layers)]
+    explorer.layer = layers[step % len(layers)]
     if step % 5 == 0:
         explorer.picture = step // 5 % 10
     if step % 7 == 0:
@@ -80,7 +84,8 @@ def move(step: int, among: list[UnitExplorer]) -> UnitExplorer:
     if step % 11 == 0:
         explorer.colour = step // 11 % 2 == 0
     units = explorer.selection.current_layer.units
-    explorer._controls.slider.set_state({"value": (17 * step) % units})
+    for unit in (17 * step % units, (17 * step + 1) % units):
+        explorer._controls.slider.set_state({"value": unit})
     if step % 13 == 0 and explorer.selection.current_layer.spatial:
         explorer._panels.picture.set_state({"chosen": {"position": [0, 0], "count": 1 + step}})
     return explorer
@@ -117,18 +122,23 @@ class Watch:
     """Compares what is there after each round with what was there after the first."""
 
     def __init__(self, among: list[UnitExplorer]) -> None:
-        self._among, self._rounds = among, list[tuple[Left, int]]()
+        self._among, self._first, self._moves = among, None, 0
 
     def end_round(self) -> None:
-        found = left(self._among), psutil.Process().memory_info().rss
-        self._rounds.append(found)
-        there, bytes_ = found
-        grown = (bytes_ - self._rounds[0][1]) / 1e6
+        self._moves += ROUND
+        found, held = left(self._among), psutil.Process().memory_info().rss
+        # The C library holds back what was freed, in pieces: some 100 MB here. A leak is not freed.
+        if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+            trim(0)
+        used = psutil.Process().memory_info().rss
+        self._first = self._first or (found, used)
+        grown = used - self._first[1]
+        words = "%5d moves: %s, %+.1f MB in use, and %.1f MB held back by the C library"
         logging.getLogger(__name__).info(
-            "%5d moves: %s, %+.1f MB", ROUND * len(self._rounds), there, grown
+            words, self._moves, found, grown / 1e6, (held - used) / 1e6
         )
-        assert there == self._rounds[0][0]
-        assert grown <= GROWTH / 1e6
+        assert found == self._first[0]
+        assert grown <= GROWTH
 
 
 def test_10_000_moves_inline(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
@@ -143,7 +153,7 @@ def test_10_000_moves_inline(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
                 explorer = move(step, among)
                 assert explorer._shown.question.unit == explorer.unit
                 answered += 1
-                if step % 20 == 19:
+                if step % 50 == 49:
                     lane.rest()
                     assert explorer.result.units[0][0] == explorer.unit
             for explorer in among:

@@ -122,7 +122,7 @@ def stepping(training: Training, module: nn.Module) -> Iterator[None]:
             patch.setattr(owner, name, reached)
 
         planted(Convolution, "reverse", "walk")
-        planted(twin, "_clone", "snapshot")
+        planted(twin, "clone", "snapshot")
         true = Twin.named_weights
 
         def named_weights(self: Twin) -> Iterator[tuple[str, Tensor]]:
@@ -195,12 +195,10 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[UnitLook]:
 
 
 SHARES = {
-    "pass": {"pass": 0.4},
-    "walk": {"walk": 0.4},
     # Hashed only where the weights are new, and copied only where they will not stand still.
     "fingerprint": {"walk": 0.1, "fingerprint": 0.7},
     "snapshot": {"pass": 0.8, "snapshot": 0.1},
-    "everywhere": {"pass": 0.3, "walk": 0.1, "fingerprint": 0.1, "snapshot": 0.1},
+    "everywhere": {"pass": 0.2, "walk": 0.2, "fingerprint": 0.1, "snapshot": 0.1},
 }
 
 
@@ -214,7 +212,7 @@ def test_every_exact_answer_belongs_to_one_state_of_the_weights(lane, looks, pla
         explorer.top_nine.wait(PATIENCE)
     looks.clear()
     with stepping(training, model.module):
-        for move in range(24):
+        for move in range(14):
             for explorer in explorers:
                 explorer.selection.choose(
                     layer=("1", "4", "6", "8")[(move + explorer.unit) % 4],
@@ -228,7 +226,7 @@ def test_every_exact_answer_belongs_to_one_state_of_the_weights(lane, looks, pla
     assert min(training.steps.get(place, 0) for place in SHARES[place]) > 3
     exact = [look for look in looks if look.reconstruction.provenance.precision == "float32"]
     states = {expected.assert_of_one_state(look) for look in exact}
-    assert len(exact) >= 40 and len(states) > 4
+    assert len(exact) >= 24 and len(states) > 4
     for explorer in explorers:  # and once it has ended, of the weights as they are
         explorer.selection.choose(layer="6", unit=explorer.unit, picture=0)
         explorer.selection.choose(layer="4", unit=explorer.unit, picture=3)
