@@ -118,7 +118,7 @@ def reconstruct(
     carried = _carried_back(record, layer, placed, chosen, dtype)
     field = record.layer(layer).field
     boxes = [field.box(*(unit[1:] or (0, 0))) for unit in placed]
-    made = Reconstruction(
+    return Reconstruction(
         provenance=provenance_of(record, carried.computed_in, at_once=carried.at_once),
         layer=layer,
         units=placed,
@@ -128,8 +128,6 @@ def reconstruct(
         responses=torch.stack([activation[unit] for unit in placed]).to(carried.images),
         by_autograd=carried.by_autograd,
     )
-    record.check_current()  # else this would belong to no one state of the weights
-    return made
 
 
 class _Carried(NamedTuple):

@@ -84,15 +84,13 @@ def layer_response(record: Record, layer: str) -> LayerResponse:
     width = activation.shape[-1] if activation.dim() == 3 else 1
     places = places.long()
     positions = torch.stack([torch.div(places, width, rounding_mode="floor"), places % width], 1)
-    made = LayerResponse(
+    return LayerResponse(
         provenance=provenance_of(record, activation.dtype),
         layer=layer,
         peaks=peaks.cpu(),
         positions=positions.cpu(),
         order=peaks.sort(descending=True, stable=True).indices.cpu(),
     )
-    record.check_current()  # else this would belong to no one state of the weights
-    return made
 
 
 def activation_of(record: Record, layer: str) -> Tensor:
@@ -143,12 +141,10 @@ def best_classes(
         )
     probabilities, best = output[0].cpu().double().softmax(0).topk(min(count, classes))
     names = tuple(labels[i] if labels is not None else f"class {i}" for i in best.tolist())
-    made = BestClasses(
+    return BestClasses(
         provenance=provenance_of(record, output.dtype),
         labels=names,
         probabilities=probabilities.float().cpu(),
         classes=best.cpu(),
         count=classes,
     )
-    record.check_current()
-    return made
