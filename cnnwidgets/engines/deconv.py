@@ -111,6 +111,7 @@ def reconstruct(
         the provenance says how many.
     """
     chosen = named_rule(rule)
+    record.check_current()
     placed = tuple(placed_unit(record, layer, unit) for unit in units)
     if not placed:
         raise ValueError("units must name at least one unit, got none")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
@@ -77,6 +77,11 @@ def fitted(
         if not _is_short(error):
             raise
     raise MemoryError(_sentence(asked, device, instead))
+
+
+def a_pass(model: str, size: Sequence[int]) -> str:
+    """Say what may not fit: a network's pass over a picture of (rows, columns)."""
+    return f"a pass of {model} over one picture of {size[0]} × {size[1]}"
 
 
 def _is_short(error: BaseException) -> bool:

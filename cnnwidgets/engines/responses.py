@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from cnnwidgets.engines.memory import fitted
+from cnnwidgets.engines.memory import a_pass, fitted
 from cnnwidgets.engines.provenance import provenance_of
 from cnnwidgets.graph import Record
 from cnnwidgets.results import Result
@@ -103,8 +103,7 @@ def activation_of(record: Record, layer: str) -> Tensor:
     MemoryError
         It does not fit.
     """
-    rows, columns = record.picture.shape[2:]
-    asked = f"a pass of {record.model_name} over one picture of {rows} × {columns}"
+    asked = a_pass(record.model_name, record.picture.shape[2:])
     return fitted(lambda: record.activation(layer)[0], asked, record.picture.device)
 
 

@@ -42,8 +42,7 @@ def capture(
         There is no such layer.
     """
     values = {name: record.value_of(name) for name in layers}
-    module = twin.begin()
-    modules = dict(module.named_modules())
+    modules = dict(twin.module.named_modules())
     hooked = {name: modules.get(name.split("#")[0]) for name in layers}
     graded = torch.is_grad_enabled() and pictures.requires_grad
     as_found = random_state_as_found(pictures.device) if record.draws else nullcontext()
@@ -55,8 +54,11 @@ def capture(
             return {name: results[value] for name, value in values.items()}
         copied = {name for name, value in values.items() if value in record.overwritten}
         found: dict[str, Tensor] = {}
-        with _listening(hooked, copied, found), suppress(_ReachedLastLayer):
-            module(pictures.clone() if PICTURE in record.overwritten else pictures)
+        with twin.passing() as module:
+            parts = dict(module.named_modules())
+            hooked = {name: parts[name.split("#")[0]] for name in layers}
+            with _listening(hooked, copied, found), suppress(_ReachedLastLayer):
+                module(pictures.clone() if PICTURE in record.overwritten else pictures)
     return {name: found[name] for name in layers}
 
 

@@ -78,7 +78,11 @@ def _record(twin: Twin, picture: Tensor) -> Record:
 
 
 def _one_pass(twin: Twin, state: tuple[Any, ...], picture: Tensor) -> Record:
-    module = twin.begin()
+    with twin.passing() as module:
+        return _written_down(twin, state, picture, module)
+
+
+def _written_down(twin: Twin, state: tuple[Any, ...], picture: Tensor, module: nn.Module) -> Record:
     tape = Tape(picture.detach().clone(), twin.read_outs)
     fed = tape.picture.clone()  # the network may overwrite what it is given
     recorder = Recorder(tape, fed, twin, module)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -99,13 +100,18 @@ class Twin:
         """The copy's own tensors, of those that the forward pass writes."""
         return [own for _, own in self._own]
 
-    def begin(self) -> nn.Module:
-        """Give the copy with what its passes write as the user's module has it: before a pass."""
-        module = self.module
-        with torch.no_grad():
-            for tensor, own in self._own:
-                own.copy_(tensor)
-        return module
+    @contextmanager
+    def passing(self) -> Iterator[nn.Module]:
+        """Give the copy for one pass, with what passes write as the user's module has it.
+
+        Passes that write wait for each other.
+        """
+        with self._changing if self._own else nullcontext():
+            module = self.module
+            with torch.no_grad():
+                for tensor, own in self._own:
+                    own.copy_(tensor)
+            yield module
 
     def state(self) -> tuple[Any, ...]:
         """Give what changes when a weight is written or anything is exchanged."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from cnnwidgets.data import ImageSet
 from cnnwidgets.engines.deconv import reconstruct
+from cnnwidgets.engines.memory import a_pass, fitted
+from cnnwidgets.engines.responses import activation_of
 from cnnwidgets.engines.top_images import Peak
 from cnnwidgets.graph import Record, record
 from cnnwidgets.models import VisionModel
@@ -47,7 +50,7 @@ class TopTiles:
         shown, recorded = self._recorded(question.model, peak.picture, progress)
         spatial = recorded.layer(question.layer).spatial
         unit = (question.unit, *peak.position) if spatial else (question.unit,)
-        recorded.activation(question.layer)  # a pass of its own, and kept
+        activation_of(recorded, question.layer)  # a pass of its own, and kept
         progress(3, 4)
         made = reconstruct(recorded, question.layer, [unit], rule=question.rule)
         progress(4, 4)
@@ -87,7 +90,11 @@ class TopTiles:
         if found is None or not own or not found[1].is_current():
             shown = model.crop([self._images.images[picture]])[0]
             progress(1, 4)
-            made = record(model, model.preprocess([shown]))
+            made = fitted(
+                partial(record, model, model.preprocess([shown])),
+                a_pass(model.name, shown.shape),
+                model.device,
+            )
             progress(2, 4)
             found = (np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown, made)
         self._kept[picture] = found

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cnnwidgets.data import ImageSet
 from cnnwidgets.engines.deconv import Reconstruction, placed_unit, reconstruct
-from cnnwidgets.engines.memory import fitted
+from cnnwidgets.engines.memory import a_pass, fitted
 from cnnwidgets.engines.precision import preview_dtype
 from cnnwidgets.engines.responses import BestClasses, LayerResponse, best_classes, layer_response
 from cnnwidgets.graph import Layer, Record, StaleRecordError, record
@@ -212,10 +212,9 @@ class UnitLooks:
     def _run(self, question: Question, network: Any) -> _Recorded:
         model = question.model
         shown = model.crop([self.images.images[question.picture]])[0]
-        rows, columns = shown.shape[:2]
         made = fitted(
             lambda: record(network, model.preprocess([shown])),
-            f"a pass of {model.name} over one picture of {rows} × {columns}",
+            a_pass(model.name, shown.shape),
             model.device,
         )
         classes = best_classes(made, model.labels) if model.has_head else None

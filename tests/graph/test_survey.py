@@ -1,8 +1,10 @@
 """The page about networks says what the survey finds."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from torch import Tensor
 
 from cnnwidgets.engines.deconv import Reconstruction, reconstruct
@@ -23,6 +25,15 @@ QUICK = [
     "efficientnet_b0",
     "convnext_tiny",
 ]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Maps of 64 px are too small to share out: on a busy machine threads wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
