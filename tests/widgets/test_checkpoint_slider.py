@@ -403,10 +403,13 @@ def test_moves_leave_nothing_behind(model, states, inline, monkeypatch):
         hooks = sum(len(part._forward_hooks) for part in model.module.modules())
         return len(_instances), _tensors(), hooks, psutil.Process().memory_info().rss
 
-    settled = move(100)
-    after = move(200)
-    assert after[:3] == settled[:3]
-    assert after[3] - settled[3] <= 40e6
+    # What is kept is bounded, but what of it is there when it is counted may differ (an index built
+    # here, or read from the disk). A leak grows from round to round all the same.
+    first, second, third, fourth = (move(100) for _ in range(4))
+    assert fourth[0] == third[0] == second[0] == first[0]
+    assert min(third[1], fourth[1]) <= max(first[1], second[1])
+    assert fourth[2] == 0
+    assert fourth[3] - first[3] <= 40e6
     explorer.close()
 
 
