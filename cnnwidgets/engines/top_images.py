@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import islice
-from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cnnwidgets.engines.memory import Portions, fitted
+from cnnwidgets.engines.pace import pictures_at_once
 from cnnwidgets.engines.provenance import provenance_of
 from cnnwidgets.engines.strongest import LayerPeaks
 from cnnwidgets.graph import closest_name
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 
 NINE = 9
 """Pictures that are kept of each unit, as in the deconvnet paper."""
-
-_WORK_AT_ONCE = 2_000_000_000  # multiplications of one call: some 15 ms on two cores
-_MOVING = 30
-_MOST, _MOST_ON_ACCELERATORS = 8, 64
 
 
 class Peak(NamedTuple):
@@ -159,23 +155,6 @@ def top_images(
         found.update(shown, between=lambda: progress(found.count, total))
     progress(found.count, total)
     return found.result()
-
-
-def pictures_at_once(model: VisionModel) -> int:
-    """Give a number of pictures with which no call of the pass is long, and few are wasted."""
-    if model.device.type != "cpu":
-        return _MOST_ON_ACCELERATORS
-    parts = dict(model.module.named_modules())
-    work = [
-        prod(layer.shape) * _per_value(parts.get(layer.name)) for layer in model.layers.values()
-    ]
-    return max(1, min(_MOST, _WORK_AT_ONCE // max(work, default=1)))
-
-
-def _per_value(part: nn.Module | None) -> int:
-    """Give how many multiplications a layer's value costs; moving it costs as much as some."""
-    weight = getattr(part, "weight", None)
-    return max(_MOVING, weight[0].numel() if isinstance(weight, Tensor) and weight.dim() > 1 else 1)
 
 
 class TopImagesAccumulator:

@@ -11,7 +11,7 @@ from cnnwidgets.graph.replay import run_from
 from cnnwidgets.graph.reversal import reverse
 from cnnwidgets.graph.rules import DECONVNET, GUIDED, RULES, SALIENCY, Rule, named_rule, rule_name
 from cnnwidgets.graph.twin import Twin
-from cnnwidgets.graph.visit import derived, reachable, visit
+from cnnwidgets.graph.visit import any_size, derived, reachable, visit
 
 __all__ = [
     "DECONVNET",
@@ -25,6 +25,7 @@ __all__ = [
     "Rule",
     "StaleRecordError",
     "Twin",
+    "any_size",
     "capture",
     "closest_name",
     "derived",

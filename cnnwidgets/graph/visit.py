@@ -10,8 +10,16 @@ from torch import Tensor
 
 from cnnwidgets.graph.conditions import plain_conditions
 from cnnwidgets.graph.operations import Unknown
+from cnnwidgets.graph.operations.averaging import AveragePool
+from cnnwidgets.graph.operations.base import Pointwise
+from cnnwidgets.graph.operations.convolution import Convolution
+from cnnwidgets.graph.operations.padding import Padding
+from cnnwidgets.graph.operations.pooling import MaxPool
 from cnnwidgets.graph.records import LOST, Call, Record, ValueRef
 from cnnwidgets.graph.replay import PICTURE, _needed, _outputs, _run
+
+_SLIDING = (Pointwise, Convolution, MaxPool, AveragePool, Padding)
+_OF_ONE_SIZE = ("view", "_unsafe_view", "reshape", "expand")  # their arguments are shapes
 
 Take = Callable[[str, int, Tensor], None]
 """`take(layer, first, activation)`: [n, ...] of the pictures `first` to `first + n - 1`."""
@@ -26,7 +34,8 @@ def visit(record: Record, pictures: Tensor, layers: Sequence[str], take: Take) -
 
     Parameters
     ----------
-    record : of any picture of the same height and width; its calls are run.
+    record : of any picture of the same height and width (or of another: see `any_size`); its calls
+        are run.
     pictures : [N, C, H, W]; they stay as they are.
     layers : names; a layer that is the same tensor as another is handed over with it.
     take : gets a batch, or picture after picture if a call may treat a batch in its own way. The
@@ -88,6 +97,24 @@ def reachable(record: Record) -> list[str]:
         for name, value in values.items()
         if value not in unknown and record.shapes[value][0] == len(record.picture)
     ]
+
+
+def any_size(record: Record, layers: Sequence[str]) -> bool:
+    """Tell whether the calls up to these layers also fit pictures of another height and width.
+
+    True only where every call slides a window or goes from value to value: then `visit` may be
+    given such pictures, and a unit whose field lies inside one answers as it does in any other.
+    """
+    if record.reads:
+        return False
+    needed = _needed(record.calls, {PICTURE}, {record.value_of(name) for name in layers})
+    return all(
+        isinstance(call.operation, _SLIDING)
+        and call.apart
+        and LOST not in call.inputs
+        and call.function.overloadpacket.__name__ not in _OF_ONE_SIZE
+        for call in needed
+    )
 
 
 def derived(record: Record, layers: Sequence[str]) -> dict[str, tuple[tuple[str, ...], bool]]:

@@ -133,6 +133,11 @@ class VisionModel:
                 return names[0] if names else None
         return None
 
+    @property
+    def structure(self) -> Record:
+        """A record of noise at `input_shape` with the weights as they are: for its calls."""
+        return self._structure(self.input_shape)
+
     def layer(self, name: str) -> Layer:
         """Give a layer by name, also one that `layers` does not list.
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from cnnwidgets.data import ImageSet
 from cnnwidgets.data.kept_results import keep, kept, key_of
+from cnnwidgets.engines.pace import pictures_at_once
 from cnnwidgets.engines.top_images import (
     Peak,
     TopImages,
     TopImagesAccumulator,
-    pictures_at_once,
 )
 from cnnwidgets.graph import Record, StaleRecordError, identity, record
 from cnnwidgets.models import VisionModel

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from cnnwidgets.data import load_images
 from cnnwidgets.engines.deconv import reconstruct
+from cnnwidgets.engines.pace import pictures_at_once
 from cnnwidgets.engines.precision import preview_dtype
 from cnnwidgets.engines.responses import best_classes, layer_response
 from cnnwidgets.engines.top_images import (
     TopImages,
     TopImagesAccumulator,
-    pictures_at_once,
     top_images,
 )
 from cnnwidgets.graph import record

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from cnnwidgets.data import load_images
+from cnnwidgets.engines.pace import pictures_at_once
 from cnnwidgets.engines.top_images import (
     TopImages,
     TopImagesAccumulator,
-    pictures_at_once,
     top_images,
 )
 from cnnwidgets.graph import StaleRecordError, Twin, capture, record

@@ -1,0 +1,29 @@
+"""Gratings, and how all units of a network are tuned to their orientation and spatial frequency."""
+
+from cnnwidgets.engines.gratings.stimuli import COLOURS, NYQUIST, Grating, grating, render
+from cnnwidgets.engines.gratings.sweep import TuningAccumulator, tuning
+from cnnwidgets.engines.gratings.tuning import TUNED, Tuning
+from cnnwidgets.engines.gratings.units import (
+    Series,
+    contrast_response,
+    phase_tuning,
+    respond,
+    size_tuning,
+)
+
+__all__ = [
+    "COLOURS",
+    "NYQUIST",
+    "TUNED",
+    "Grating",
+    "Series",
+    "Tuning",
+    "TuningAccumulator",
+    "contrast_response",
+    "grating",
+    "phase_tuning",
+    "render",
+    "respond",
+    "size_tuning",
+    "tuning",
+]

@@ -1,0 +1,217 @@
+"""At which phases one grating is seen by the units of a map, and in how small a picture.
+
+Away from padding all positions of a map compute the same function, so a unit at (row, column) tells
+what the unit would answer if the grating were shifted: one picture holds as many phases as the map
+has positions free of padding. On a large picture these are many, but a large picture is dear; and
+where the grating's period fits the map's spacing, many positions see the same phase. So size and
+number of pictures are chosen for each grating by the largest gap between the phases really seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, lcm
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cnnwidgets.graph import Field
+
+Pair = tuple[int, int]
+Wave = NDArray[np.float64]
+
+LARGEST_GAP = 1 / 24
+"""Cycles between neighbouring phases at most."""
+PHASES_ALONE = 24
+"""Pictures of a grating where only one position can be used."""
+
+_COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)  # positions along an axis that are tried
+_LARGEST_ENLARGEMENT = 1.5  # of the network's own picture
+
+
+@dataclass(frozen=True)
+class Showing:
+    """How one grating is shown: in pictures of a size, at phases (cycles) of its middle."""
+
+    height: int
+    width: int
+    phases: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Spots:
+    """The positions of one map that are read, and what they tell.
+
+    Attributes
+    ----------
+    rows, columns : slices of the map.
+    weights : float32 [pictures, positions, 3], what each answer adds to its grating's mean
+        response and to the first harmonic's cosine and sine, about the middle of a unit's field.
+    """
+
+    rows: slice
+    columns: slice
+    weights: Tensor
+
+
+def spacing(fields: Sequence[Field]) -> Pair:
+    """Give (rows, columns) px between the positions that are read of all these layers."""
+    return lcm(*(field.jump[0] for field in fields)), lcm(*(field.jump[1] for field in fields))
+
+
+def plan(
+    fields: Sequence[Field],
+    orientations: Sequence[float],
+    frequencies: Sequence[float],
+    *,
+    resizable: bool,
+) -> list[Showing]:
+    """Choose, for each orientation and frequency, the cheapest pictures with phases close enough.
+
+    Parameters
+    ----------
+    fields : of the layers, each with a position free of padding at the network's own size.
+    resizable : whether pictures of another size may be shown.
+
+    Returns
+    -------
+    For each orientation, for each frequency in it.
+    """
+    step, extent = spacing(fields), fields[0].extent
+    sizes = [_sizes(fields, axis, step[axis]) if resizable else [extent[axis]] for axis in (0, 1)]
+    grids = [
+        (
+            height,
+            width,
+            *(_least(fields, axis, step, size) for axis, size in enumerate((height, width))),
+        )
+        for height in sizes[0]
+        for width in sizes[1]
+    ]
+    waves = _wave_vectors(orientations, frequencies) * np.array(step)  # cycles a step
+    gaps = np.stack([_largest_gaps(waves, rows, columns) for _, _, rows, columns in grids], 1)
+    pictures = np.ceil(gaps / LARGEST_GAP - 1e-9).astype(int)
+    areas = np.array([height * width for height, width, _, _ in grids])
+    best = (pictures * areas).argmin(1)
+    return [
+        # Copies of a set of phases, shifted evenly within its largest gap, leave no gap larger
+        # than that gap divided by their number.
+        Showing(grids[g][0], grids[g][1], tuple(k * float(gaps[i, g]) / n for k in range(n)))
+        for i, (g, n) in enumerate(zip(best, pictures[np.arange(len(best)), best], strict=True))
+    ]
+
+
+def shown_alone(extent: Sequence[int], count: int) -> list[Showing]:
+    """Give the pictures of gratings of which only one position is read: all phases one by one."""
+    phases = tuple(k / PHASES_ALONE for k in range(PHASES_ALONE))
+    height, width = extent
+    return [Showing(height, width, phases)] * count
+
+
+def spots_together(
+    field: Field,
+    shape: Sequence[int],
+    step: Pair,
+    showings: Sequence[Showing],
+    waves: Sequence[Wave],
+) -> Spots:
+    """Give all positions of a map that lie a step apart and touch no padding.
+
+    Parameters
+    ----------
+    shape : (rows, columns) of the map in pictures of the showings' size.
+    step : px between positions, a multiple of the field's jump.
+    waves : of each showing's grating, see `wave_vector`.
+    """
+    size = (showings[0].height, showings[0].width)
+    ranges = [_positions(field, axis, step[axis], size[axis], shape[axis]) for axis in (0, 1)]
+    y, x = (
+        field.start[axis]
+        + np.array(ranges[axis]) * field.jump[axis]
+        + (field.size[axis] - size[axis]) / 2
+        for axis in (0, 1)
+    )  # px of the fields' middles from the picture's
+    weights = [
+        weights_of(np.add.outer(showing.phases, (wave[0] * y[:, None] + wave[1] * x).ravel()))
+        for showing, wave in zip(showings, waves, strict=True)
+    ]
+    rows, columns = (slice(spots.start, spots.stop, spots.step) for spots in ranges)
+    return Spots(rows, columns, torch.from_numpy(np.concatenate(weights)).float())
+
+
+def spots_alone(shape: Sequence[int], showings: Sequence[Showing]) -> Spots:
+    """Give the middle position of a map [rows, columns], or the only one of a vector []."""
+    weights = [weights_of(np.array(showing.phases)[:, None]) for showing in showings]
+    row, column = middle(shape)
+    read = torch.from_numpy(np.concatenate(weights)).float()
+    return Spots(slice(row, row + 1), slice(column, column + 1), read)
+
+
+def middle(shape: Sequence[int]) -> Pair:
+    """Give the middle position of a map of so many rows and columns."""
+    rows, columns = shape or (1, 1)
+    return rows // 2, columns // 2
+
+
+def weights_of(phases: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the weights [..., 3] of answers at these phases (cycles): mean, cosine, sine."""
+    flat = phases.ravel() % 1
+    order = flat.argsort()
+    gaps = np.diff(flat[order], append=flat[order[0]] + 1)
+    share = np.empty_like(flat)
+    share[order] = (gaps + np.roll(gaps, 1)) / 2
+    turns = 2 * np.pi * flat
+    harmonics = np.stack([np.ones_like(turns), 2 * np.cos(turns), 2 * np.sin(turns)], 1)
+    return (share[:, None] * harmonics).reshape(*phases.shape, 3)
+
+
+def wave_vector(orientation: float, frequency: float) -> Wave:
+    """Give (rows, columns), the cycles a pixel downwards and to the right."""
+    turned = (-np.sin(orientation), np.cos(orientation))
+    found: Wave = frequency * np.array(turned)
+    return found
+
+
+def _wave_vectors(
+    orientations: Sequence[float], frequencies: Sequence[float]
+) -> NDArray[np.float64]:
+    return np.array([wave_vector(o, f) for o in orientations for f in frequencies])
+
+
+def _first(field: Field, axis: int) -> int:
+    """Give the first position whose field does not begin before the picture."""
+    return max(0, ceil(-field.start[axis] / field.jump[axis]))
+
+
+def _positions(field: Field, axis: int, step: int, size: int, count: int) -> range:
+    """Give the positions along an axis whose fields lie within a picture of this size."""
+    stride, first = step // field.jump[axis], _first(field, axis)
+    room = size - field.size[axis] - field.start[axis]
+    return range(first, min(count, room // field.jump[axis] + 1), stride)
+
+
+def _least(fields: Sequence[Field], axis: int, step: Pair, size: int) -> int:
+    return min(len(_positions(field, axis, step[axis], size, size)) for field in fields)
+
+
+def _sizes(fields: Sequence[Field], axis: int, step: int) -> list[int]:
+    """Give the sizes of pictures that hold so and so many positions of every layer."""
+    first = max(
+        field.start[axis] + _first(field, axis) * field.jump[axis] + field.size[axis]
+        for field in fields
+    )
+    most = _LARGEST_ENLARGEMENT * fields[0].extent[axis]
+    sizes = [first + (count - 1) * step for count in _COUNTS]
+    return [size for size in sizes if size <= most] or [fields[0].extent[axis]]
+
+
+def _largest_gaps(waves: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
+    """Give the largest gap (cycles) between the phases of a grid, for each wave [n, 2] a step."""
+    y, x = waves[:, :1, None] * np.arange(rows)[:, None], waves[:, 1:, None] * np.arange(columns)
+    phases = np.sort(((y + x) % 1).reshape(len(waves), -1), 1)
+    around = np.concatenate([phases, phases[:, :1] + 1], 1)
+    gaps: NDArray[np.float64] = np.diff(around, axis=1).max(1)
+    return gaps

@@ -1,0 +1,199 @@
+"""Layers that are read from the same pictures of gratings, and what was read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from math import pi
+
+import torch
+from torch import Tensor
+
+from cnnwidgets.engines.gratings.sampling import (
+    Spots,
+    plan,
+    shown_alone,
+    spacing,
+    spots_alone,
+    spots_together,
+    wave_vector,
+)
+from cnnwidgets.engines.gratings.stimuli import Grating, render
+from cnnwidgets.engines.memory import Portions, a_pass, fitted
+from cnnwidgets.engines.pace import pictures_at_once
+from cnnwidgets.graph import Layer, any_size, visit
+from cnnwidgets.models import VisionModel
+
+
+class Group:
+    """Layers that are read from the same pictures of gratings: all at once, in one pass.
+
+    Parameters
+    ----------
+    orientations, frequencies : radians, cycles per pixel.
+    stimulus : whose contrast and colour all gratings have.
+    rectified : count negative answers as 0.
+    free : whether all these layers have positions free of padding, which are read together; else
+        the middle position is, in pictures of the network's own size.
+
+    Attributes
+    ----------
+    done : bool [gratings], which have been measured.
+    sums : by layer, float64 [gratings, unit, 3]: mean, cosine and sine of the first harmonic.
+    blanks : by layer, float64 [unit], the answer to mid-grey.
+    """
+
+    def __init__(
+        self,
+        model: VisionModel,
+        layers: Sequence[Layer],
+        orientations: Sequence[float],
+        frequencies: Sequence[float],
+        stimulus: Grating,
+        *,
+        rectified: bool,
+        free: bool,
+    ) -> None:
+        self.layers, self.free = tuple(layers), free
+        self._model, self._rectified = model, rectified
+        self._gratings = [
+            replace(stimulus, orientation=o, frequency=f) for o in orientations for f in frequencies
+        ]
+        self._names = [layer.name for layer in layers]
+        self._by_name = {layer.name: layer for layer in layers}
+        fields, extent = [layer.field for layer in layers], model.input_shape[1:]
+        self.record = fitted(lambda: model.structure, a_pass(model.name, extent), model.device)
+        if free:
+            resizable = any_size(self.record, self._names)
+            self._showings = plan(fields, orientations, frequencies, resizable=resizable)
+            self._step = spacing(fields)
+        else:
+            self._showings = shown_alone(extent, len(self._gratings))
+        self.done = torch.zeros(len(self._gratings), dtype=torch.bool)
+        self.sums = {
+            x.name: torch.zeros(len(self.done), x.units, 3, dtype=torch.float64) for x in layers
+        }
+        self.blanks = self._read_blank()
+
+    @property
+    def pictures(self) -> list[tuple[int, int, int]]:
+        """(height, width, how many) of the pictures that all gratings take."""
+        sizes: dict[tuple[int, int], int] = {}
+        for showing in self._showings:
+            size = (showing.height, showing.width)
+            sizes[size] = sizes.get(size, 0) + len(showing.phases)
+        return [(*size, count) for size, count in sizes.items()]
+
+    def update(
+        self, numbers: Sequence[int], portions: Portions, between: Callable[[], None]
+    ) -> None:
+        """Show gratings by number, but for those that it has already."""
+        wanted = [number for number in numbers if not self.done[number]]
+        for batch in self._batches(wanted):
+            found = self._measured(batch, portions, between)
+            self.record.check_current()
+            for name, sums in found.items():
+                self.sums[name][batch] = sums
+            self.done[batch] = True
+
+    def merge(self, other: Group) -> None:
+        """Take in what another has of the same gratings."""
+        new = other.done & ~self.done
+        for name, sums in self.sums.items():
+            sums[new] = other.sums[name][new]
+        self.done |= other.done
+
+    def _batches(self, numbers: Sequence[int]) -> Iterator[list[int]]:
+        """Give gratings of one size together, as many as make no call long."""
+
+        def size(number: int) -> tuple[int, int]:
+            return self._showings[number].height, self._showings[number].width
+
+        at_once = pictures_at_once(self._model)
+        own = self._model.input_shape[1] * self._model.input_shape[2]
+        for (height, width), same in groupby(sorted(numbers, key=size), key=size):
+            room = max(1, at_once * own // (height * width))
+            batch: list[int] = []
+            count = 0
+            for number in same:
+                pictures = len(self._showings[number].phases)
+                if batch and count + pictures > room:
+                    yield batch
+                    batch, count = [], 0
+                batch.append(number)
+                count += pictures
+            yield batch
+
+    def _measured(
+        self, batch: Sequence[int], portions: Portions, between: Callable[[], None]
+    ) -> dict[str, Tensor]:
+        """Give the sums of gratings of one size, [gratings, unit, 3] by layer."""
+        showing = self._showings[batch[0]]
+        height, width = showing.height, showing.width
+        stimuli = [
+            replace(self._gratings[number], phase=2 * pi * phase)
+            for number in batch
+            for phase in self._showings[number].phases
+        ]
+        counts = torch.tensor([len(self._showings[number].phases) for number in batch])
+        owners = torch.arange(len(batch)).repeat_interleave(counts)
+        sums = {x.name: torch.zeros(len(batch), x.units, 3).double() for x in self.layers}
+
+        def show(part: slice) -> list[tuple[str, Tensor, Tensor]]:
+            found = []
+
+            def take(name: str, first: int, activation: Tensor) -> None:
+                spots = self._spots(name, activation.shape[2:], batch)
+                start = part.start + first
+                pictures = slice(start, start + len(activation))
+                weights = spots.weights[pictures].to(activation.device)
+                each = torch.bmm(self._read(activation, spots), weights)
+                found.append((name, owners[pictures], each.double().cpu()))
+                between()
+
+            visit(self.record, self._rendered(stimuli[part], height, width), self._names, take)
+            return found
+
+        asked = f"one grating of {height} × {width}"
+        for _, parts in portions.each(len(stimuli), show, asked, self._model.device):
+            for name, rows, each in parts:
+                sums[name].index_add_(0, rows, each)
+        return sums
+
+    def _spots(self, name: str, shape: Sequence[int], batch: Sequence[int]) -> Spots:
+        """Give the positions to read of a layer, with weights for all pictures of a batch."""
+        layer = self._by_name[name]
+        if not self.free:
+            return spots_alone(shape, [self._showings[number] for number in batch])
+        waves = [
+            wave_vector(g.orientation, g.frequency) for g in (self._gratings[n] for n in batch)
+        ]
+        showings = [self._showings[number] for number in batch]
+        return spots_together(layer.field, shape, self._step, showings, waves)
+
+    def _read(self, activation: Tensor, spots: Spots) -> Tensor:
+        """Give the answers at these positions, float32 [n, unit, positions]."""
+        if activation.dim() == 4:
+            activation = activation[:, :, spots.rows, spots.columns]
+        read = activation.reshape(*activation.shape[:2], -1).float()
+        return read.clamp_min(0) if self._rectified else read
+
+    def _read_blank(self) -> dict[str, Tensor]:
+        """Give the answers to mid-grey, float64 [unit] by layer."""
+        found: dict[str, Tensor] = {}
+
+        def take(name: str, _: int, activation: Tensor) -> None:
+            spots = self._spots(name, activation.shape[2:], [0])
+            found[name] = self._read(activation, spots)[0, :, 0].double().cpu()
+
+        showing, blank = self._showings[0], replace(self._gratings[0], contrast=0.0)
+        pictures = self._rendered([blank], showing.height, showing.width)
+        visit(self.record, pictures, self._names, take)
+        return found
+
+    def _rendered(self, stimuli: Sequence[Grating], height: int, width: int) -> Tensor:
+        """Give gratings as the network takes them; channels last, which its convolutions like."""
+        shown = render(stimuli, self._model.input_shape[0], height, width)
+        pictures = self._model.normalize(shown.to(self._model.device, self._model.dtype))
+        return pictures.contiguous(memory_format=torch.channels_last)
