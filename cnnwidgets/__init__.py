@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # editors and type checkers see what __getattr__ gives
         load_model,
         wrap_model,
     )
-    from cnnwidgets.widgets import Selection, UnitExplorer
+    from cnnwidgets.widgets import Selection, TuningExplorer, UnitExplorer
 
 __version__ = "0.1.0"
 
@@ -26,6 +26,7 @@ __all__ = [
     "Checkpoints",
     "ImageSet",
     "Selection",
+    "TuningExplorer",
     "UnitExplorer",
     "VisionModel",
     "__version__",
@@ -47,6 +48,7 @@ _HOME = {  # public name -> the subpackage that holds it
     "Checkpoints": "models",
     "ImageSet": "data",
     "Selection": "widgets",
+    "TuningExplorer": "widgets",
     "UnitExplorer": "widgets",
     "VisionModel": "models",
     "load_checkpoints": "models",

@@ -2,10 +2,34 @@
 
 from cnnwidgets.views.bar_rows import BarRows
 from cnnwidgets.views.bar_strip import BarStrip
+from cnnwidgets.views.curve import Curve
 from cnnwidgets.views.entry import Entry
+from cnnwidgets.views.heatmap import HeatMap
+from cnnwidgets.views.histogram import Histogram
+from cnnwidgets.views.meter import Meter
+from cnnwidgets.views.number_row import NumberRow
 from cnnwidgets.views.picture import Picture
+from cnnwidgets.views.polar import Polar
+from cnnwidgets.views.scatter import Scatter
 from cnnwidgets.views.status_line import StatusLine
 from cnnwidgets.views.tile_strip import TileStrip
+from cnnwidgets.views.unit_mosaic import UnitMosaic
 from cnnwidgets.views.view import View
 
-__all__ = ["BarRows", "BarStrip", "Entry", "Picture", "StatusLine", "TileStrip", "View"]
+__all__ = [
+    "BarRows",
+    "BarStrip",
+    "Curve",
+    "Entry",
+    "HeatMap",
+    "Histogram",
+    "Meter",
+    "NumberRow",
+    "Picture",
+    "Polar",
+    "Scatter",
+    "StatusLine",
+    "TileStrip",
+    "UnitMosaic",
+    "View",
+]

@@ -3,6 +3,7 @@
 Built from ipywidgets boxes with the classes of `style.css`; sizes live there, not here.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
@@ -75,6 +76,50 @@ def unit_main(
     for area, view in areas.items():
         view.add_class(f"cw-area-{area}")
     return _box(ipywidgets.Box, areas.values(), "cw-main-unit")
+
+
+def slider_row(label: str, slider: ipywidgets.Widget, reading: ipywidgets.Label) -> ipywidgets.Box:
+    """One quantity in a row: its name, its slider, and its value in words at the right.
+
+    Parameters
+    ----------
+    label
+        The name, which the slider's handle takes too.
+    slider
+        A FloatSlider, IntSlider or SelectionSlider; its own number is put away.
+    reading
+        The value in words; whoever owns the slider writes them.
+    """
+    slider.readout = False
+    row = _box(ipywidgets.Box, [ipywidgets.Label(label), slider, reading], "cw-slider-row")
+    row.add_class("cw-field")
+    return row
+
+
+def tuning_main(
+    stimulus: ipywidgets.Widget,
+    meter: ipywidgets.Widget,
+    sliders: Sequence[ipywidgets.Widget],
+    charts: Sequence[ipywidgets.Widget],
+    numbers: ipywidgets.Widget,
+) -> ipywidgets.Box:
+    """The tuning explorer's grid.
+
+    Parameters
+    ----------
+    stimulus, meter
+        The grating as a `Picture`, whose caption reaches over the meter beside it.
+    sliders
+        Rows from `slider_row`, below the picture; where the explorer is narrow, beside it.
+    charts
+        Three in a row.
+    numbers
+        A `NumberRow` beneath everything.
+    """
+    shown = _box(ipywidgets.Box, [stimulus, meter], "cw-stimulus")
+    left = _box(ipywidgets.Box, [shown, _box(ipywidgets.Box, sliders, "cw-sliders")], "cw-left")
+    plots = _box(ipywidgets.Box, charts, "cw-plots")
+    return _box(ipywidgets.Box, [left, plots, numbers], "cw-main-tuning")
 
 
 def explorer_root(box: ipywidgets.Box, *rows: ipywidgets.Widget) -> None:

@@ -76,7 +76,9 @@ class View(anywidget.AnyWidget):
         For a keyword that is not a trait (plain ipywidgets would drop it).
     """
 
-    _css = source("style.css", "controls.css", "drawings.css", "tiles.css")
+    _css = source(
+        "style.css", "controls.css", "drawings.css", "tiles.css", "tuning.css", "charts.css"
+    )
 
     title = t.Unicode().tag(sync=True)
     """What the drawing shows, in two or three words."""

@@ -1,6 +1,7 @@
 """The explorers: they wire controls to engines and answers to views."""
 
 from cnnwidgets.widgets.selection import Selection
+from cnnwidgets.widgets.tuning_explorer import TuningExplorer
 from cnnwidgets.widgets.unit_explorer import UnitExplorer
 
-__all__ = ["Selection", "UnitExplorer"]
+__all__ = ["Selection", "TuningExplorer", "UnitExplorer"]

@@ -8,7 +8,6 @@ from typing import Any
 
 from cnnwidgets.widgets.explorer import Job
 from cnnwidgets.widgets.scheduler import Lane, Slot, kernel_loop
-from cnnwidgets.widgets.unit_question import Question
 
 PAUSE = 0.4
 """Seconds of rest before the first piece: whoever steps from unit to unit waits for none."""
@@ -35,16 +34,16 @@ class AtRest:
     def __init__(
         self,
         lane: Lane,
-        job: Callable[[Question], Job | None],
+        job: Callable[[Any], Job | None],
         show: Callable[[Any, bool], None],
         fail: Callable[[BaseException], None],
     ) -> None:
-        self.question: Question | None = None
+        self.question: Any = None
         self.asked_at = 0.0
         self._job, self._slot = job, Slot(lane, show, fail, rest=0)
         self.left, self._due = False, False
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: Any) -> None:
         """Begin with a question, after a pause in which nothing else is asked."""
         self.question, self.left, self._due = question, False, True
         if (loop := kernel_loop()) is None:
@@ -88,6 +87,6 @@ class AtRest:
         self.question, self._due = None, False
         self._slot.close()
 
-    def _start(self, question: Question) -> None:
+    def _start(self, question: Any) -> None:
         if self._due and question is self.question:
             self.next()

@@ -6,7 +6,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets
 import traitlets as t
@@ -41,6 +41,9 @@ class Explorer(ipywidgets.VBox):
     error = t.Unicode("", read_only=True)
     """The sentence of the last error, "" once something is shown again."""
 
+    exports: ClassVar[list[dict[str, str]]] = EXPORTS
+    """What can be exported, as buttons of the status line."""
+
     _closed = False  # also of one whose arguments were refused: the collector closes it, too
 
     def __init__(self, *, lane: Lane | None = None, **state: Any) -> None:
@@ -48,7 +51,7 @@ class Explorer(ipywidgets.VBox):
         if unknown:
             raise TypeError(f"{type(self).__name__} has no trait {', '.join(unknown)}")
         super().__init__(**state)
-        self._status = StatusLine(buttons=EXPORTS)
+        self._status = StatusLine(buttons=self.exports)
         self._status.observe(self._pressed, "pressed")
         self._slot = Slot(
             lane or process_lane(), self._show, self._fail, self._report, self._wait_for_cell
@@ -152,7 +155,8 @@ class Explorer(ipywidgets.VBox):
 
     def _say_shown(self, preview: bool = False) -> None:
         """Say in the status line what is shown."""
-        plain = {"state": "ready", "headline": "Ready", "done": 0, "total": 0, "buttons": EXPORTS}
+        plain = {"state": "ready", "headline": "Ready", "done": 0, "total": 0}
+        plain["buttons"] = self.exports
         self._status.show(**{**plain, **self._headline(self._shown, preview)})
 
     def _fail(self, error: BaseException) -> None:
@@ -184,7 +188,7 @@ class Explorer(ipywidgets.VBox):
             text=shown,
             done=0,
             total=0,
-            buttons=[DETAILS] if self._trace else EXPORTS,
+            buttons=[DETAILS] if self._trace else self.exports,
         )
 
     def _report(self, done: int, total: int) -> None:

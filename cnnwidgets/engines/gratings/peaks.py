@@ -7,12 +7,15 @@ from torch import Tensor
 
 
 def vector_sum(orientations: Tensor, curves: Tensor) -> Tensor:
-    """Give sum r exp(2 i orientation), complex [unit], of curves [O, unit].
+    """Give sum r exp(2 i orientation) / sum r, complex [unit], of curves [O, unit].
 
-    Doubled, since an orientation comes back after half a turn.
+    Doubled, since an orientation comes back after half a turn. Where the orientations are uneven,
+    each counts as far as it stands for: half way to its neighbours.
     """
     turns = torch.polar(torch.ones_like(orientations), 2 * orientations)
-    return (turns[:, None] * curves).sum(0)
+    gaps = (orientations.roll(-1) - orientations) % torch.pi
+    share = ((gaps + gaps.roll(1)) / 2)[:, None] * curves
+    return (turns[:, None] * share).sum(0) / share.sum(0)
 
 
 def turned(orientations: Tensor, curves: Tensor, at: Tensor) -> Tensor:
@@ -24,7 +27,7 @@ def turned(orientations: Tensor, curves: Tensor, at: Tensor) -> Tensor:
     at : [unit], radians.
     """
     place, count = at % torch.pi, len(orientations)
-    above = torch.searchsorted(orientations, place.contiguous(), right=True)
+    above = torch.searchsorted(orientations.contiguous(), place.contiguous(), right=True)
     low, high = (above - 1) % count, above % count
     span = (orientations[high] - orientations[low]) % torch.pi
     span = span.where(span > 0, torch.pi)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, lcm
+from math import ceil, cos, lcm, sin
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ PHASES_ALONE = 24
 """Pictures of a grating where only one position can be used."""
 
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)  # positions along an axis that are tried
+_HARMONICS = 6
 _LARGEST_ENLARGEMENT = 1.5  # of the network's own picture
 
 
@@ -157,21 +158,26 @@ def middle(shape: Sequence[int]) -> Pair:
 
 
 def weights_of(phases: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the weights [..., 3] of answers at these phases (cycles): mean, cosine, sine."""
+    """Give the weights [..., 3] of answers at these phases (cycles): mean, cosine, sine.
+
+    By least squares, each phase weighted by half the gaps beside it: exact for answers without
+    harmonics above the sixth, however uneven the phases are. No gap may reach 1/12 of a cycle.
+    """
     flat = phases.ravel() % 1
     order = flat.argsort()
     gaps = np.diff(flat[order], append=flat[order[0]] + 1)
     share = np.empty_like(flat)
     share[order] = (gaps + np.roll(gaps, 1)) / 2
-    turns = 2 * np.pi * flat
-    harmonics = np.stack([np.ones_like(turns), 2 * np.cos(turns), 2 * np.sin(turns)], 1)
-    return (share[:, None] * harmonics).reshape(*phases.shape, 3)
+    turns = 2 * np.pi * flat[:, None] * np.arange(1, _HARMONICS + 1)
+    waves = np.concatenate([np.ones((len(flat), 1)), np.cos(turns), np.sin(turns)], 1)
+    shared = waves * share[:, None]
+    fitted = np.asarray(np.linalg.solve(waves.T @ shared, shared.T), np.float64)
+    return fitted[[0, 1, 1 + _HARMONICS]].T.reshape(*phases.shape, 3)
 
 
 def wave_vector(orientation: float, frequency: float) -> Wave:
     """Give (rows, columns), the cycles a pixel downwards and to the right."""
-    turned = (-np.sin(orientation), np.cos(orientation))
-    found: Wave = frequency * np.array(turned)
+    found: Wave = np.array([-frequency * sin(orientation), frequency * cos(orientation)])
     return found
 
 

@@ -112,6 +112,7 @@ class TuningAccumulator:
         if not found:
             raise ValueError(f"tuning needs at least one layer of {model.name}, got none")
         self.layers, self._rectified, self._portions = tuple(names), rectified, Portions()
+        self._format = (model.input_shape, model.mean, model.std)
         grid = (self.orientations.tolist(), self.frequencies.tolist())
         kinds = [[x for x in found if _is_free(x) == free] for free in (True, False)]
         self._groups = [
@@ -141,6 +142,10 @@ class TuningAccumulator:
     def pictures(self) -> list[tuple[int, int, int]]:
         """(height, width, how many) of the pictures that all gratings take."""
         return [kind for group in self._groups for kind in group.pictures]
+
+    def is_current(self) -> bool:
+        """Tell whether the network's weights are still those of the first grating."""
+        return all(group.record.is_current() for group in self._groups)
 
     def update(self, numbers: Iterable[int], *, between: Callable[[], None] = lambda: None) -> None:
         """Show gratings by number; those that it has already are passed over.
@@ -192,7 +197,7 @@ class TuningAccumulator:
         ValueError
             Nothing was shown yet.
         """
-        if not any(group.blanks for group in self._groups):
+        if not any(group.done.any() for group in self._groups):
             raise ValueError("a tuning needs at least one grating, got none")
         record = self._groups[0].record
         provenance = provenance_of(record, at_once=self._portions.largest)
@@ -224,7 +229,7 @@ class TuningAccumulator:
     def _settings(self) -> tuple[object, ...]:
         grid = (*self.orientations.tolist(), *self.frequencies.tolist())
         weights = self._groups[0].record.fingerprint
-        return self.layers, grid, self._stimulus, self._rectified, weights
+        return self.layers, grid, self._stimulus, self._rectified, self._format, weights
 
 
 def _orientations(given: int | Sequence[float]) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -20,8 +20,6 @@ from cnnwidgets.results import Result
 
 if TYPE_CHECKING:
     import pandas
-
-Measure = Literal["f0", "f1"]
 
 TUNED = 0.2
 """gOSI from which a unit is called tuned to orientation, unless another criterion is given."""
@@ -75,9 +73,9 @@ class Tuning(Result):
     colour: str = "grey"
     rectified: bool = True
     padded: bool = False
-    measure: Measure = "f0"
+    measure: str = "f0"
 
-    def by(self, measure: Measure) -> Tuning:
+    def by(self, measure: str) -> Tuning:
         """Give the same tuning with its indices computed from the other measure.
 
         Raises
@@ -155,8 +153,7 @@ class Tuning(Result):
         """Length of the vector sum over the sum, at the best frequency: 1 - circular variance."""
         if len(self.orientations) < 2:
             return torch.full_like(self.blank, torch.nan)
-        total = self.orientation_curve.sum(0)
-        return vector_sum(self.orientations, self.orientation_curve).abs() / total
+        return vector_sum(self.orientations, self.orientation_curve).abs()
 
     @cached_property
     def half_width(self) -> Tensor:

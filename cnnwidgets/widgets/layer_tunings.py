@@ -1,0 +1,90 @@
+"""How whole layers are tuned, measured in the background and kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from cnnwidgets.engines.gratings import Tuning, TuningAccumulator
+from cnnwidgets.models import VisionModel
+from cnnwidgets.results import Progress
+
+KEPT = 12
+"""Tunings of layers that one goes back to without measuring them again."""
+
+
+@dataclass(frozen=True)
+class SweepQuestion:
+    """A layer, and the colour of the gratings it is shown: what a sweep depends on."""
+
+    model: VisionModel
+    layer: str
+    colour: str
+
+
+class LayerTuning:
+    """The tuning of one layer, while it is measured and after.
+
+    Only the scheduler's worker calls `build`; all else may be read from anywhere.
+
+    Attributes
+    ----------
+    tuning : what there is so far, or None; NaN where a grating was not shown yet.
+    complete : whether all gratings were shown; `done`, `total` : how many.
+    """
+
+    def __init__(self, question: SweepQuestion) -> None:
+        self.question = question
+        self.tuning: Tuning | None = None
+        self.done, self.total, self.complete = 0, 0, False
+        self._sweep: TuningAccumulator | None = None
+
+    def build(self, frequency: float, progress: Progress) -> Tuning:
+        """Measure, or go on: all orientations at this frequency first, then at its neighbours.
+
+        Raises
+        ------
+        ValueError, MemoryError, StaleRecordError
+            As `TuningAccumulator`; it begins anew where the weights have changed.
+        """
+        q = self.question
+        if self._sweep is None or not self._sweep.is_current():
+            self._sweep = TuningAccumulator(q.model, [q.layer], colour=q.colour)
+            self.tuning, self.complete = None, False
+        sweep = self._sweep
+        self.total = len(sweep)
+        count = len(sweep.frequencies)
+        nearest = int(
+            (sweep.frequencies.log() - sweep.frequencies.new_tensor(frequency).log()).abs().argmin()
+        )
+        for column in sorted(range(count), key=lambda number: abs(number - nearest)):
+            numbers = range(column, len(sweep), count)
+            sweep.update(numbers, between=lambda: progress(sweep.count, len(sweep)))
+            self.tuning, self.done = sweep.result()[q.layer], sweep.count
+            progress(self.done, self.total)
+        self.complete = True
+        assert self.tuning is not None
+        return self.tuning
+
+    def is_current(self) -> bool:
+        """Tell whether what there is belongs to the weights as they are."""
+        return self._sweep is None or self._sweep.is_current()
+
+
+class LayerTunings:
+    """The tunings that were asked last."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[SweepQuestion, LayerTuning] = OrderedDict()
+
+    def of(self, question: SweepQuestion) -> LayerTuning:
+        """Give the tuning of a layer; it is measured by whoever asks for it."""
+        found = self._kept.pop(question, None) or LayerTuning(question)
+        self._kept[question] = found
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return found
+
+    def forget(self) -> None:
+        """Let go of everything."""
+        self._kept.clear()
