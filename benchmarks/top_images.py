@@ -14,7 +14,8 @@ from torch import Tensor
 
 from benchmarks.deconv import network
 from cnnwidgets.data import ImageSet, load_images
-from cnnwidgets.engines.top_images import TopImagesAccumulator, pictures_at_once
+from cnnwidgets.engines.pace import pictures_at_once
+from cnnwidgets.engines.top_images import TopImagesAccumulator
 from cnnwidgets.models import VisionModel, load_model, wrap_model
 from cnnwidgets.models.devices import choose_device, set_threads_once
 from cnnwidgets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD

@@ -4,8 +4,10 @@ from cnnwidgets.views.bar_rows import BarRows
 from cnnwidgets.views.bar_strip import BarStrip
 from cnnwidgets.views.curve import Curve
 from cnnwidgets.views.entry import Entry
+from cnnwidgets.views.fold import Fold
 from cnnwidgets.views.heatmap import HeatMap
 from cnnwidgets.views.histogram import Histogram
+from cnnwidgets.views.interval_curve import IntervalCurve
 from cnnwidgets.views.meter import Meter
 from cnnwidgets.views.number_row import NumberRow
 from cnnwidgets.views.picture import Picture
@@ -21,8 +23,10 @@ __all__ = [
     "BarStrip",
     "Curve",
     "Entry",
+    "Fold",
     "HeatMap",
     "Histogram",
+    "IntervalCurve",
     "Meter",
     "NumberRow",
     "Picture",

@@ -48,7 +48,7 @@ class Curve(chart.Chart):
         self._curve = self._line(chart.INK)
         self._points = self._dots(chart.INK, 13)
         self._spot = self._dots(chart.ACCENT, 80, chart.GROUND)
-        self._level_words = self._label(y_offset=-5)
+        self._level_words = self._label(y_offset=-7)
         self._bound_words = self._label()
         lines = [self._level, self._bound, self._drop, self._curve]
         return [*lines, self._points, self._level_words, self._bound_words, self._spot]

@@ -122,6 +122,32 @@ def tuning_main(
     return _box(ipywidgets.Box, [left, plots, numbers], "cw-main-tuning")
 
 
+def folded_strip(fold: ipywidgets.Widget, *body: ipywidgets.Widget) -> ipywidgets.Box:
+    """A strip beneath the main part: a `Fold`, and what it opens, which may be put in later."""
+    return _box(ipywidgets.Box, [fold, *body], "cw-folded-strip")
+
+
+def population_body(
+    controls: Sequence[ipywidgets.Widget],
+    charts: Sequence[ipywidgets.Widget],
+    said: ipywidgets.Widget,
+) -> ipywidgets.Box:
+    """What the population strip opens: fields, charts in three columns, a line of words.
+
+    Parameters
+    ----------
+    controls
+        Fields from `labelled`.
+    charts
+        The last one takes two columns.
+    said
+        A Label.
+    """
+    drawn = _box(ipywidgets.Box, charts, "cw-population-charts")
+    words = _box(ipywidgets.Box, [said], "cw-population-words")
+    return _box(ipywidgets.Box, [controls_row(*controls), drawn, words], "cw-population")
+
+
 def explorer_root(box: ipywidgets.Box, *rows: ipywidgets.Widget) -> None:
     """Make `box` an explorer's root: controls, main, strip, status from top to bottom."""
     box.children = rows

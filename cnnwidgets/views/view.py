@@ -77,7 +77,13 @@ class View(anywidget.AnyWidget):
     """
 
     _css = source(
-        "style.css", "controls.css", "drawings.css", "tiles.css", "tuning.css", "charts.css"
+        "style.css",
+        "controls.css",
+        "drawings.css",
+        "tiles.css",
+        "tuning.css",
+        "charts.css",
+        "population.css",
     )
 
     title = t.Unicode().tag(sync=True)

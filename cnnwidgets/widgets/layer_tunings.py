@@ -9,6 +9,8 @@ from cnnwidgets.engines.gratings import Tuning, TuningAccumulator
 from cnnwidgets.models import VisionModel
 from cnnwidgets.results import Progress
 
+QUICK = 1 / 6
+"""Cycles between phases for the first look."""
 KEPT = 12
 """Tunings of layers that one goes back to without measuring them again."""
 
@@ -40,7 +42,11 @@ class LayerTuning:
         self._sweep: TuningAccumulator | None = None
 
     def build(self, frequency: float, progress: Progress) -> Tuning:
-        """Measure, or go on: all orientations at this frequency first, then at its neighbours.
+        """Measure, or go on: first a quick look at one frequency, then all, from there outwards.
+
+        Parameters
+        ----------
+        frequency : cycles per pixel, near the one to begin with.
 
         Raises
         ------
@@ -49,22 +55,31 @@ class LayerTuning:
         """
         q = self.question
         if self._sweep is None or not self._sweep.is_current():
-            self._sweep = TuningAccumulator(q.model, [q.layer], colour=q.colour)
             self.tuning, self.complete = None, False
+            self._sweep = TuningAccumulator(q.model, [q.layer], colour=q.colour)
         sweep = self._sweep
-        self.total = len(sweep)
-        count = len(sweep.frequencies)
-        nearest = int(
-            (sweep.frequencies.log() - sweep.frequencies.new_tensor(frequency).log()).abs().argmin()
-        )
+        self.total, count = len(sweep), len(sweep.frequencies)
+        ratios = (sweep.frequencies / frequency).log().abs()
+        nearest = int(ratios.argmin())
+        if self.tuning is None:
+            self._look_quickly(nearest, progress)
         for column in sorted(range(count), key=lambda number: abs(number - nearest)):
-            numbers = range(column, len(sweep), count)
-            sweep.update(numbers, between=lambda: progress(sweep.count, len(sweep)))
+            numbers = range(column, self.total, count)
+            sweep.update(numbers, between=lambda: progress(sweep.count, self.total))
             self.tuning, self.done = sweep.result()[q.layer], sweep.count
             progress(self.done, self.total)
         self.complete = True
         assert self.tuning is not None
         return self.tuning
+
+    def _look_quickly(self, column: int, progress: Progress) -> None:
+        """Measure one frequency at few phases, to show an orientation curve at once."""
+        q = self.question
+        quick = TuningAccumulator(q.model, [q.layer], colour=q.colour, largest_gap=QUICK)
+        numbers = range(column, len(quick), len(quick.frequencies))
+        quick.update(numbers, between=lambda: progress(0, self.total))
+        self.tuning, self.done = quick.result()[q.layer], 0
+        progress(0, self.total)
 
     def is_current(self) -> bool:
         """Tell whether what there is belongs to the weights as they are."""

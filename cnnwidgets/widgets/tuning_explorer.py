@@ -331,7 +331,7 @@ class TuningExplorer(Explorer):
         """Draw what was measured since."""
         if self._shown is None or self._sweep is None:
             return
-        state = (self._sweep.done, self._sweep)
+        state = (self._sweep.done, self._sweep.tuning)
         if state != self._drawn:
             self._drawn = state
             self._draw_tuning(self._shown)

@@ -65,6 +65,13 @@ DOT = """(number) => {
   const { left, top, width, height } = dots[dots.length - 1].getBoundingClientRect();
   return [left + width / 2, top + height / 2];
 }"""
+# The polar plot is as wide as it is high; bqplot lays out only what is on the screen.
+SETTLED = """(zoom) => [...document.querySelectorAll(".cw-chart")].slice(1, 3).every((chart) => {
+  const figure = chart.querySelector(".bqplot");
+  const area = chart.querySelector(".plotarea_events").getBoundingClientRect();
+  return figure.currentCSSZoom === zoom &&
+    Math.abs(area.width / zoom + 30 + 12 - figure.offsetWidth) < 2;
+})"""
 FILLS = """(selector) => [...document.querySelectorAll(selector)].map(
   (shape) => getComputedStyle(shape).fill)"""
 
@@ -78,10 +85,7 @@ def notebook(lab, chromium):
             "() => document.querySelectorAll('.cw-chart .bqplot[role=img]').length === 5"
         )
         opened.set_width(ROOT, 960)
-        opened.page.wait_for_function(
-            "() => [...document.querySelectorAll('.cw-chart .plotarea_events')]"
-            ".every((area) => area.getBoundingClientRect().width > 150)"
-        )
+        opened.page.wait_for_function(SETTLED, arg=1)
         yield opened
         assert opened.errors == []
 
@@ -171,12 +175,7 @@ def test_cells_are_coloured_from_the_bottom_and_what_was_not_measured_is_empty(n
 def test_charts_side_by_side_in_both_themes(notebook, dark, width):
     notebook.set_theme(dark)
     notebook.set_width(ROOT, width)
-    notebook.page.wait_for_function(
-        "() => [...document.querySelectorAll('.cw-chart')].every((chart) => {"
-        "const area = chart.querySelector('.plotarea_events').getBoundingClientRect();"
-        "const box = chart.getBoundingClientRect();"
-        "return area.right <= box.right + 1 && area.width > 0.5 * Math.min(190, box.width); })"
-    )
+    notebook.page.wait_for_function(SETTLED, arg=1)
     boxes = notebook.evaluate(BOXES)
     for box in boxes:
         left, top, right, bottom = box["figure"]
@@ -197,3 +196,37 @@ def test_charts_side_by_side_in_both_themes(notebook, dark, width):
         notebook.page.wait_for_timeout(500)  # the theme's colours fade in
         theme = "dark" if dark else "light"
         notebook.screenshot(ROOT, Path(folder) / f"charts_{theme}_{width}.png")
+
+
+def test_on_a_projector_charts_keep_their_shape_and_follow_the_pointer(notebook):
+    notebook.set_width(ROOT, 960)
+    ask(notebook, "str(root.add_class('cw-big'))")
+    try:
+        notebook.page.wait_for_function(SETTLED, arg=2)
+        _, top, _, bottom = notebook.evaluate(BOXES)[NAMES.index("curve")]["area"]
+        assert bottom - top == pytest.approx(2 * (196 - 28), abs=2)
+        count = ask(notebook, "curve.chosen['count']")
+        notebook.page.mouse.click(*place(notebook, "curve", 5 / 9, 0.5))
+        wait_for(notebook, "curve.chosen", {"index": 5, "count": count + 1})
+    finally:
+        ask(notebook, "str(root.remove_class('cw-big'))")
+    notebook.page.wait_for_function(SETTLED, arg=1)
+
+
+def test_a_chart_outside_an_explorer_has_its_colours(notebook):
+    code = "Curve(x=[0, 1], y=[0, 1], alt='Alone.')"
+    notebook.evaluate(
+        """async (code) => {
+          const panel = window.jupyterapp.shell.currentWidget.content;
+          await window.jupyterapp.commands.execute("notebook:insert-cell-below");
+          panel.activeCell.model.sharedModel.setSource(code);
+          await window.jupyterapp.commands.execute("notebook:run-cell");
+        }""",
+        code,
+    )
+    line = "[aria-label='Alone.'] .line[style*='cw-ink']"
+    notebook.page.locator(line).wait_for(state="attached")
+    assert (
+        notebook.evaluate(f'() => getComputedStyle(document.querySelector("{line}")).stroke')
+        != "none"
+    )

@@ -153,10 +153,12 @@ def test_a_silent_unit_has_no_indices() -> None:
 
 def test_a_positive_bias_is_the_blanks_answer() -> None:
     """Above it, F0 is what the rectifier cuts off below 0: nothing, where the bias is large."""
-    lifted = measured(wrapped(planted(GABORS, bias=1000.0)))
+    lifted = measured(wrapped(planted(GABORS, bias=1000.0), mean=MEAN, std=STD))
     assert torch.allclose(lifted.blank, torch.full((7,), 1000.0).double())
     assert float((lifted.f0 / 1000 - 1).abs().max()) < 1e-6
     assert_planted(lifted.by("f1"))
+    assert lifted.silent.all() and lifted.gosi.isnan().all()  # but for rounding
+    assert lifted.preferred_frequency.isnan().all() and lifted.modulation.isnan().all()
     found = measured(wrapped(planted(GABORS, bias=2.0)))
     assert torch.allclose(found.blank, torch.full((7,), 2.0).double(), atol=1e-4)
     assert_planted(found)

@@ -124,9 +124,9 @@ def test_level_and_bound_of_a_curve_stand_with_their_words() -> None:
     # The line climbs through 15 in the right half: the words stand left of it.
     assert curve._level_words.x[0] < 0.3
     assert curve._bound_words.align == "start" and curve._bound_words.x[0] == 0.5
-    assert curve._bound_words.y[0] > 0.9  # the line would run through them at the bottom
-    curve.show(y=[18, 18, 18])
     assert curve._bound_words.y[0] < 0.1
+    curve.show(y=[0, 0, 0])  # the line would run through words at the bottom
+    assert curve._bound_words.y[0] > 0.9
     curve.show(bound=1, level=None)
     assert curve._bound_words.align == "end" and drawn(curve._level) == []
     assert curve._level_words.text.size == 0

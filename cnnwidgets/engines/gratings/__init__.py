@@ -1,5 +1,6 @@
 """Gratings, and how all units of a network are tuned to their orientation and spatial frequency."""
 
+from cnnwidgets.engines.gratings.population import Population, all_units, by_layer, wilson
 from cnnwidgets.engines.gratings.stimuli import COLOURS, NYQUIST, Grating, grating, render
 from cnnwidgets.engines.gratings.sweep import TuningAccumulator, tuning
 from cnnwidgets.engines.gratings.tuning import TUNED, Tuning
@@ -16,9 +17,12 @@ __all__ = [
     "NYQUIST",
     "TUNED",
     "Grating",
+    "Population",
     "Series",
     "Tuning",
     "TuningAccumulator",
+    "all_units",
+    "by_layer",
     "contrast_response",
     "grating",
     "phase_tuning",
@@ -26,4 +30,5 @@ __all__ = [
     "respond",
     "size_tuning",
     "tuning",
+    "wilson",
 ]

@@ -23,11 +23,8 @@ from cnnwidgets.graph import Field
 Pair = tuple[int, int]
 Wave = NDArray[np.float64]
 
-LARGEST_GAP = 1 / 24
-"""Cycles between neighbouring phases at most."""
-PHASES_ALONE = 24
-"""Pictures of a grating where only one position can be used."""
-
+LARGEST_GAP = 1 / 32
+"""Cycles between neighbouring phases at most, unless another gap is asked for."""
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)  # positions along an axis that are tried
 _HARMONICS = 6
 _LARGEST_ENLARGEMENT = 1.5  # of the network's own picture
@@ -69,6 +66,8 @@ def plan(
     frequencies: Sequence[float],
     *,
     resizable: bool,
+    largest_gap: float,
+    aligned: bool = False,
 ) -> list[Showing]:
     """Choose, for each orientation and frequency, the cheapest pictures with phases close enough.
 
@@ -76,13 +75,19 @@ def plan(
     ----------
     fields : of the layers, each with a position free of padding at the network's own size.
     resizable : whether pictures of another size may be shown.
+    largest_gap : cycles between neighbouring phases at most.
+    aligned : show only sizes that differ from the network's own by whole steps, so that maps that
+        are joined stay of one size.
 
     Returns
     -------
     For each orientation, for each frequency in it.
     """
     step, extent = spacing(fields), fields[0].extent
-    sizes = [_sizes(fields, axis, step[axis]) if resizable else [extent[axis]] for axis in (0, 1)]
+    sizes = [
+        _sizes(fields, axis, step[axis], aligned) if resizable else [extent[axis]]
+        for axis in (0, 1)
+    ]
     grids = [
         (
             height,
@@ -94,7 +99,7 @@ def plan(
     ]
     waves = _wave_vectors(orientations, frequencies) * np.array(step)  # cycles a step
     gaps = np.stack([_largest_gaps(waves, rows, columns) for _, _, rows, columns in grids], 1)
-    pictures = np.ceil(gaps / LARGEST_GAP - 1e-9).astype(int)
+    pictures = np.ceil(gaps / largest_gap - 1e-9).astype(int)
     areas = np.array([height * width for height, width, _, _ in grids])
     best = (pictures * areas).argmin(1)
     return [
@@ -105,9 +110,13 @@ def plan(
     ]
 
 
-def shown_alone(extent: Sequence[int], count: int) -> list[Showing]:
-    """Give the pictures of gratings of which only one position is read: all phases one by one."""
-    phases = tuple(k / PHASES_ALONE for k in range(PHASES_ALONE))
+def shown_alone(extent: Sequence[int], count: int, largest_gap: float) -> list[Showing]:
+    """Give the pictures of gratings of which only one position is read: all phases one by one.
+
+    These are even, so that a third more between them tells as much as where they are not.
+    """
+    number = ceil(0.75 / largest_gap)
+    phases = tuple(k / number for k in range(number))
     height, width = extent
     return [Showing(height, width, phases)] * count
 
@@ -161,18 +170,20 @@ def weights_of(phases: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the weights [..., 3] of answers at these phases (cycles): mean, cosine, sine.
 
     By least squares, each phase weighted by half the gaps beside it: exact for answers without
-    harmonics above the sixth, however uneven the phases are. No gap may reach 1/12 of a cycle.
+    harmonics above the sixth, however uneven the phases are. Where a gap reaches 1/12 of a cycle,
+    fewer harmonics can be told apart.
     """
     flat = phases.ravel() % 1
     order = flat.argsort()
     gaps = np.diff(flat[order], append=flat[order[0]] + 1)
     share = np.empty_like(flat)
     share[order] = (gaps + np.roll(gaps, 1)) / 2
-    turns = 2 * np.pi * flat[:, None] * np.arange(1, _HARMONICS + 1)
+    harmonics = min(_HARMONICS, max(1, ceil(0.5 / gaps.max() - 1e-9) - 1))
+    turns = 2 * np.pi * flat[:, None] * np.arange(1, harmonics + 1)
     waves = np.concatenate([np.ones((len(flat), 1)), np.cos(turns), np.sin(turns)], 1)
     shared = waves * share[:, None]
     fitted = np.asarray(np.linalg.solve(waves.T @ shared, shared.T), np.float64)
-    return fitted[[0, 1, 1 + _HARMONICS]].T.reshape(*phases.shape, 3)
+    return fitted[[0, 1, 1 + harmonics]].T.reshape(*phases.shape, 3)
 
 
 def wave_vector(orientation: float, frequency: float) -> Wave:
@@ -203,15 +214,17 @@ def _least(fields: Sequence[Field], axis: int, step: Pair, size: int) -> int:
     return min(len(_positions(field, axis, step[axis], size, size)) for field in fields)
 
 
-def _sizes(fields: Sequence[Field], axis: int, step: int) -> list[int]:
+def _sizes(fields: Sequence[Field], axis: int, step: int, aligned: bool) -> list[int]:
     """Give the sizes of pictures that hold so and so many positions of every layer."""
+    own = fields[0].extent[axis]
     first = max(
         field.start[axis] + _first(field, axis) * field.jump[axis] + field.size[axis]
         for field in fields
     )
-    most = _LARGEST_ENLARGEMENT * fields[0].extent[axis]
+    if aligned:
+        first += (own - first) % step
     sizes = [first + (count - 1) * step for count in _COUNTS]
-    return [size for size in sizes if size <= most] or [fields[0].extent[axis]]
+    return [size for size in sizes if size <= _LARGEST_ENLARGEMENT * own] or [own]
 
 
 def _largest_gaps(waves: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:

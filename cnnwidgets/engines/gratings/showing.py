@@ -34,6 +34,7 @@ class Group:
     orientations, frequencies : radians, cycles per pixel.
     stimulus : whose contrast and colour all gratings have.
     rectified : count negative answers as 0.
+    largest_gap : cycles between the phases that are seen, at most.
     free : whether all these layers have positions free of padding, which are read together; else
         the middle position is, in pictures of the network's own size.
 
@@ -54,6 +55,7 @@ class Group:
         *,
         rectified: bool,
         free: bool,
+        largest_gap: float,
     ) -> None:
         self.layers, self.free = tuple(layers), free
         self._model, self._rectified = model, rectified
@@ -64,12 +66,22 @@ class Group:
         self._by_name = {layer.name: layer for layer in layers}
         fields, extent = [layer.field for layer in layers], model.input_shape[1:]
         self.record = fitted(lambda: model.structure, a_pass(model.name, extent), model.device)
+        resizable = any_size(self.record, self._names)
+        # Channels last is what convolutions like; a recorded view may not fit it.
+        self._order = torch.channels_last if resizable else torch.contiguous_format
         if free:
-            resizable = any_size(self.record, self._names)
-            self._showings = plan(fields, orientations, frequencies, resizable=resizable)
+            grid = (orientations, frequencies)
+            self._showings = plan(
+                fields,
+                *grid,
+                resizable=resizable,
+                largest_gap=largest_gap,
+                # Maps of another size must still fit each other where they are joined.
+                aligned=any(len(set(call.inputs)) > 1 for call in self.record.calls),
+            )
             self._step = spacing(fields)
         else:
-            self._showings = shown_alone(extent, len(self._gratings))
+            self._showings = shown_alone(extent, len(self._gratings), largest_gap)
         self.done = torch.zeros(len(self._gratings), dtype=torch.bool)
         self.sums = {
             x.name: torch.zeros(len(self.done), x.units, 3, dtype=torch.float64) for x in layers
@@ -189,11 +201,12 @@ class Group:
 
         showing, blank = self._showings[0], replace(self._gratings[0], contrast=0.0)
         pictures = self._rendered([blank], showing.height, showing.width)
-        visit(self.record, pictures, self._names, take)
+        asked = a_pass(self._model.name, (showing.height, showing.width))
+        fitted(lambda: visit(self.record, pictures, self._names, take), asked, pictures.device)
         return found
 
     def _rendered(self, stimuli: Sequence[Grating], height: int, width: int) -> Tensor:
-        """Give gratings as the network takes them; channels last, which its convolutions like."""
+        """Give gratings as the network takes them."""
         shown = render(stimuli, self._model.input_shape[0], height, width)
         pictures = self._model.normalize(shown.to(self._model.device, self._model.dtype))
-        return pictures.contiguous(memory_format=torch.channels_last)
+        return pictures.contiguous(memory_format=self._order)

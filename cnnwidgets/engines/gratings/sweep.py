@@ -8,6 +8,7 @@ from math import log
 import torch
 from torch import Tensor
 
+from cnnwidgets.engines.gratings.sampling import LARGEST_GAP
 from cnnwidgets.engines.gratings.showing import Group
 from cnnwidgets.engines.gratings.stimuli import NYQUIST, Grating, check_colour
 from cnnwidgets.engines.gratings.tuning import Tuning
@@ -85,6 +86,8 @@ class TuningAccumulator:
     Parameters
     ----------
     model, layers and the settings : as `tuning` takes them.
+    largest_gap : cycles between the phases at which a grating is seen, at most: 1/32 is as good as
+        32 phases one by one, 1/6 will do for a first look.
 
     Attributes
     ----------
@@ -102,6 +105,7 @@ class TuningAccumulator:
         contrast: float = 1.0,
         colour: str = "grey",
         rectified: bool = True,
+        largest_gap: float = LARGEST_GAP,
     ) -> None:
         self.orientations = _orientations(orientations)
         self.frequencies = _frequencies(frequencies)
@@ -116,7 +120,15 @@ class TuningAccumulator:
         grid = (self.orientations.tolist(), self.frequencies.tolist())
         kinds = [[x for x in found if _is_free(x) == free] for free in (True, False)]
         self._groups = [
-            Group(model, layers, *grid, self._stimulus, rectified=rectified, free=free)
+            Group(
+                model,
+                layers,
+                *grid,
+                self._stimulus,
+                rectified=rectified,
+                free=free,
+                largest_gap=largest_gap,
+            )
             for layers, free in zip(kinds, (True, False), strict=True)
             if layers
         ]

@@ -25,6 +25,10 @@ TUNED = 0.2
 """gOSI from which a unit is called tuned to orientation, unless another criterion is given."""
 
 
+_ROUNDING = 1e-5
+"""Of the blank's answer: a unit that never leaves it by more is silent, it shows only noise."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Tuning(Result):
     """How all units of a layer answer gratings of several orientations and frequencies.
@@ -96,7 +100,8 @@ class Tuning(Result):
     def response(self) -> Tensor:
         """The response that the indices are computed from, [O, F, unit], nowhere negative."""
         found = self.f1 if self.measure == "f1" else (self.f0 - self.blank).clamp_min(0)
-        return found.nan_to_num(0)  # of gratings that were not shown yet
+        found = found.nan_to_num(0)  # of gratings that were not shown yet
+        return found.where(found.amax((0, 1)) > _ROUNDING * self.blank.abs(), 0)
 
     @cached_property
     def peak(self) -> Tensor:
