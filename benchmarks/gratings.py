@@ -50,6 +50,7 @@ class PlainWay:
 
     @torch.inference_mode()
     def measure(self, orientation: float, frequency: float) -> dict[str, Tensor]:
+        """Give the mean responses [unit] to one grating, by layer."""
         self._found.clear()
         for k in range(PHASES):
             stimulus = Grating(orientation, frequency, 2 * pi * k / PHASES)
@@ -72,7 +73,7 @@ def sweep(model: VisionModel) -> None:
         took = time.perf_counter()
         sweeping.update(numbers)
         ours += time.perf_counter() - took
-        bare += bare_seconds(model, bare_network, sweeping, numbers)
+        bare += bare_seconds(bare_network, sweeping, numbers)
         took = time.perf_counter()
         plain.measure(orientation, float(sweeping.frequencies[o % count]))
         slow += (time.perf_counter() - took) * count
@@ -85,9 +86,7 @@ def sweep(model: VisionModel) -> None:
           f" (asked {ASKED_OF_BARE})")  # fmt: skip
 
 
-def bare_seconds(
-    model: VisionModel, network: nn.Module, sweeping: TuningAccumulator, numbers: range
-) -> float:
+def bare_seconds(network: nn.Module, sweeping: TuningAccumulator, numbers: range) -> float:
     """Give the seconds of the network alone on the same pictures, in the same batches."""
     total = 0.0
     for group in sweeping._groups:
@@ -123,15 +122,17 @@ def live(model: VisionModel, layer: str) -> None:
     tuning, took = LayerTuning(SweepQuestion(model, layer, "grey")), time.perf_counter()
     first: list[float] = []
 
-    def told(done: int, _: int) -> None:
+    def told(*_: int) -> None:
         if tuning.tuning is not None and not first:
             first.append(1000 * (time.perf_counter() - took))
 
     tuning.build(0.1, told)
     whole = time.perf_counter() - took
     worst = sorted(times)[int(0.95 * len(times))]
-    print(f"{model.name} {layer}: live {statistics.median(times):.0f} ms, 95 % {worst:.0f} (asked"
-          f" {ASKED_LIVE}); first curve {first[0]:.0f} ms (asked {ASKED_FIRST}), all in {whole:.1f} s")  # fmt: skip
+    print(
+        f"{model.name} {layer}: live {statistics.median(times):.0f} ms, 95 % {worst:.0f} (asked"
+        f" {ASKED_LIVE}); first curve {first[0]:.0f} ms (asked {ASKED_FIRST}), all in {whole:.1f} s"
+    )
 
 
 def main() -> None:

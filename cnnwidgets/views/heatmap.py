@@ -23,6 +23,8 @@ class HeatMap(chart.Chart):
     Home and End the first and the last of its row.
     """
 
+    margin = chart.MARGIN | {"left": 34}
+
     values = t.Any(np.empty((0, 0)))
     """[rows, columns]; NaN is not measured and drawn as an empty panel."""
     row_labels = t.List(t.Unicode())
