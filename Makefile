@@ -27,14 +27,20 @@ QUIET := --LabApp.news_url=None \
   --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
   --LabApp.extension_manager=readonly
 
-.PHONY: lab test test-slow bench weights lint format wheel constraints clean always
+.PHONY: lab test test-slow studies bench weights lint format wheel constraints clean always
 .DELETE_ON_ERROR:
 
 lab: $(VENV)/installed
 	$(RUN) -m jupyterlab --port=$(PORT) $(OPEN) $(AS_ROOT) $(QUIET) $(ARGS) $(NOTEBOOK)
 
 test: $(VENV)/installed
-	$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(ARGS)
+	$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
+	  --ignore-glob='*/study_*' $(ARGS)
+
+# The long notebooks, which keep their results; some minutes each, with real weights.
+studies: $(VENV)/installed
+	$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=3600 --timeout=7200 \
+	  notebooks/study_* $(ARGS)
 
 test-slow: $(VENV)/installed
 	$(RUN) -m pytest -m slow --timeout=3600 $(ARGS)

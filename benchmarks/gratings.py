@@ -77,13 +77,15 @@ def sweep(model: VisionModel) -> None:
         took = time.perf_counter()
         plain.measure(orientation, float(sweeping.frequencies[o % count]))
         slow += (time.perf_counter() - took) * count
+    print(f"VGG16 conv1_1 to conv4_3, {len(sweeping)} gratings, as {area:.0f} pictures of 224 px")
     print(
-        f"VGG16 conv1_1 to conv4_3, {len(sweeping)} gratings, {area:.0f} pictures' worth of 224 px"
+        f"  plain way {slow:.0f} s (from {len(sweeping.orientations)} gratings), ours {ours:.1f} s"
+        f" ({prepared:.1f} to prepare), bare passes {bare:.1f} s"
     )
-    print(f"  plain way {slow:.0f} s (from {len(sweeping.orientations)} gratings), ours {ours:.1f} s"
-          f" ({prepared:.1f} to prepare), bare passes {bare:.1f} s")  # fmt: skip
-    print(f"  plain / ours {slow / ours:.1f} (asked {ASKED}), ours / bare {ours / bare:.2f}"
-          f" (asked {ASKED_OF_BARE})")  # fmt: skip
+    print(
+        f"  plain / ours {slow / ours:.1f} (asked {ASKED}), ours / bare {ours / bare:.2f}"
+        f" (asked {ASKED_OF_BARE})"
+    )
 
 
 def bare_seconds(network: nn.Module, sweeping: TuningAccumulator, numbers: range) -> float:

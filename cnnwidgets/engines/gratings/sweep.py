@@ -116,7 +116,7 @@ class TuningAccumulator:
         if not found:
             raise ValueError(f"tuning needs at least one layer of {model.name}, got none")
         self.layers, self._rectified, self._portions = tuple(names), rectified, Portions()
-        self._format = (model.input_shape, model.mean, model.std)
+        self._format = (model.input_shape, model.mean, model.std, largest_gap)
         grid = (self.orientations.tolist(), self.frequencies.tolist())
         kinds = [[x for x in found if _is_free(x) == free] for free in (True, False)]
         self._groups = [

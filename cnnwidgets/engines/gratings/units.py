@@ -162,7 +162,7 @@ def size_tuning(
 
     Parameters
     ----------
-    diameters : px; None takes twelve up to one and a half times the field's side, which a patch
+    diameters : px; None takes thirteen from 0 to one and a half times the field's side, which a patch
         fills to its corners then.
     """
     rig = _Rig(model, layer, position)
