@@ -16,6 +16,15 @@ ALL_THERE = """() => {
     const tiles = strip.querySelectorAll(".cw-tile:not(.cw-void)");
     return tiles.length === 9 && !strip.querySelector("b").textContent.endsWith("so far");
 }"""
+TUNING = """
+import cnnwidgets as cw
+explorer = cw.TuningExplorer(cw.load_model("alexnet"), layer="features.0", unit=18)
+explorer
+"""
+MEASURED = """() => {
+    const root = document.querySelector(".cw:not(.cw-view)");
+    return root.dataset.state === "ready" && root.innerText.includes("field 11");
+}"""
 CHECKPOINTS = TOP / "notebooks" / "03_training.ipynb"
 
 
@@ -31,7 +40,15 @@ def main() -> None:
                 notebook.wait_text(ROOT, "exact, float32")
                 if steps_back:
                     go_back(notebook, steps_back)
+                notebook.page.wait_for_timeout(1000)  # the search begins
+                notebook.page.wait_for_function(ALL_THERE)
                 take(notebook, shown)
+        name = server.write("tuning.ipynb", [TUNING])
+        with server.open(browser, name, size=(1400, 1000)) as notebook:
+            notebook.run_all()
+            notebook.page.wait_for_function(MEASURED)
+            notebook.page.wait_for_timeout(2000)  # the last series is drawn
+            take(notebook, "tuning_explorer")
 
 
 def go_back(notebook: Notebook, steps: int) -> None:
@@ -44,9 +61,7 @@ def go_back(notebook: Notebook, steps: int) -> None:
 
 
 def take(notebook: Notebook, shown: str) -> None:
-    """Take the explorer, 960 px wide, in both themes, once the top nine are there."""
-    notebook.page.wait_for_timeout(1000)  # the search begins
-    notebook.page.wait_for_function(ALL_THERE)
+    """Take the explorer, 960 px wide, in both themes."""
     notebook.set_width(ROOT, 960)
     for dark in (False, True):
         notebook.set_theme(dark)

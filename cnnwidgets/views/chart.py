@@ -68,6 +68,7 @@ class Chart(ipywidgets.VBox):
         self._refuse_unknown(state)
         self._drawing = True  # nothing is drawn before all is there
         self._owned: list[ipywidgets.Widget] = []
+        self._named: dict[str, dict[str, str]] = {}  # the labels of each axis, by their shares
         self.caption = Caption()
         self._scales = {"x": self._unit_scale(), "y": self._unit_scale()}
         self._axes = self._own_axes()
@@ -198,8 +199,11 @@ class Chart(ipywidgets.VBox):
         texts = labels or [words(tick) for tick in ticks]
         places = along.share(ticks)
         named = {f"{place:g}": text for place, text in zip(places, texts, strict=True)}
-        # The labels come first: new values with old labels would show shares for a moment.
-        assign(self._axes[axis], tick_labels=named, tick_values=places)
+        # The labels go first and alone: bqplot writes those that it knows when the values come, and
+        # in one message the order is left to chance. The old ones stay for that moment.
+        assign(self._axes[axis], tick_labels=self._named.get(axis, {}) | named)
+        assign(self._axes[axis], tick_values=places)
+        self._named[axis] = named
 
     def _choose(self, choice: dict[str, Any] | None) -> None:
         if choice is not None:

@@ -23,7 +23,7 @@ class HeatMap(chart.Chart):
     Home and End the first and the last of its row.
     """
 
-    margin = chart.MARGIN | {"left": 34}
+    margin = chart.MARGIN | {"left": 40}
 
     values = t.Any(np.empty((0, 0)))
     """[rows, columns]; NaN is not measured and drawn as an empty panel."""

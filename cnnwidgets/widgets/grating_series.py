@@ -15,6 +15,7 @@ from cnnwidgets.engines.gratings import (
     phase_tuning,
     size_tuning,
 )
+from cnnwidgets.models import VisionModel
 from cnnwidgets.widgets.at_rest import AtRest
 from cnnwidgets.widgets.explorer import Job
 from cnnwidgets.widgets.grating_look import GratingLook, GratingQuestion
@@ -45,10 +46,13 @@ class SeriesAtRest:
     ) -> None:
         self._drawn, self._refuse = drawn, refuse
         self._kept: OrderedDict[Key, Series] = OrderedDict()
+        self._weights: dict[VisionModel, Any] = {}  # what the kept ones were measured with
+        self._drawn_of: Key = ()
         self._rest = AtRest(lane, self._job, self._show, self._fail)
 
     def ask(self, question: GratingQuestion) -> None:
         """Measure what is missing for a question, after a moment's rest."""
+        self._forget_stale(question.model)
         if all(self.of(question, varied) for varied in MEASURED_BY):
             self._rest.leave()
             self._rest.question = question
@@ -68,6 +72,7 @@ class SeriesAtRest:
         """End everything and free what was kept; twice is harmless."""
         self._rest.close()
         self._kept.clear()
+        self._weights.clear()
 
     def of(self, question: GratingQuestion, varied: str) -> Series | None:
         """Give a series of a question, if it is there."""
@@ -94,9 +99,22 @@ class SeriesAtRest:
                     series, q.unit, q.grating, at, max(box[2] - box[0], box[3] - box[1])
                 )
 
-    def mark(self, question: GratingQuestion, panels: TuningPanels) -> None:
-        """Move the marks on what is drawn of the same gratings."""
-        panels.mark_grating(question.grating)
+    def mark(self, look: GratingLook, panels: TuningPanels, axis: Axis) -> None:
+        """Move the marks on what is drawn; of another unit draw its own, or nothing yet."""
+        q = look.question
+        if (of := (q.model, q.layer, q.unit, q.position)) != self._drawn_of:
+            self._drawn_of = of
+            panels.forget_series()
+            self.draw(look, panels, axis)
+        panels.mark_grating(q.grating)
+
+    def _forget_stale(self, model: VisionModel) -> None:
+        """Let go of what was measured with other weights than a network has now."""
+        weights = model.twin.state()
+        if self._weights.setdefault(model, weights) != weights:
+            self._weights[model] = weights
+            for key in [key for key in self._kept if key[1] is model]:
+                del self._kept[key]
 
     def _job(self, question: GratingQuestion) -> Job | None:
         missing = next((v for v in MEASURED_BY if self.of(question, v) is None), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from math import inf, pi
+from math import inf, isfinite, pi
 from typing import Any, ClassVar
 
 import traitlets as t
@@ -12,6 +12,7 @@ from cnnwidgets.data import ImageSet
 from cnnwidgets.engines.gratings import COLOURS, NYQUIST, Grating, Tuning
 from cnnwidgets.models import VisionModel
 from cnnwidgets.views.figure import Panel, compose
+from cnnwidgets.widgets.checkpoint_slider import starting_point
 from cnnwidgets.widgets.explorer import EXPORTS, STOP, Explorer, Job
 from cnnwidgets.widgets.frequency_units import UNITS, factor_of
 from cnnwidgets.widgets.grating_look import GratingLook, GratingQuestion, look_at
@@ -27,6 +28,8 @@ from cnnwidgets.widgets.tuning_words import file_name, script, status_words, tun
 CHOSEN = ("layer", "unit", "position")
 SELECTED = ["model", *CHOSEN]
 STIMULUS = ("orientation", "frequency", "phase", "contrast", "diameter", "centre", "colour")
+MOVED = STIMULUS[:-1]
+"""What shows that the grating is moved by hand: its best is sought in any colour."""
 FRAME = 0.06
 """Seconds between the frames of a drifting grating."""
 
@@ -51,6 +54,8 @@ class TuningExplorer(Explorer):
     ------
     TypeError
         For a keyword that is no trait, or arguments of the wrong kind.
+    ValueError
+        The shared selection is of another network, or has pictures of its own.
     TraitError
         For a layer, unit, position or stimulus that does not exist.
 
@@ -104,13 +109,14 @@ class TuningExplorer(Explorer):
         **state: Any,
     ) -> None:
         chosen: dict[str, Any] = {name: state.pop(name) for name in CHOSEN if name in state}
-        if selection is None and isinstance(model, VisionModel):
-            chosen.setdefault("layer", first_convolution(model))
-        found = new_or_shared(model, images, selection, chosen)
+        _, start = starting_point(model, None, None, selection)
+        if selection is None:
+            chosen.setdefault("layer", first_convolution(start))
+        found = new_or_shared(start, images, selection, chosen)
+        self.selection, worker = found, lane or process_lane()  # by which colours are judged
         super().__init__(lane=lane, **state)
-        self.selection, worker = found, lane or process_lane()
         self.result: Tuning | None = None
-        self._follows_best = not set(STIMULUS) & set(state)
+        self._follows_best, self._leading = not set(MOVED) & set(state), False
         self._tunings = LayerTunings()
         self._sweep: LayerTuning | None = None
         self._sweeping = Slot(worker, self._swept, self._not_swept, self._sweep_on, long=True)
@@ -124,9 +130,9 @@ class TuningExplorer(Explorer):
         found.observe(self._selected, SELECTED)
         self.observe(self._stimulus_changed, STIMULUS)
         self.observe(self._shown_otherwise, ["measure", "frequency_in", "viewing_distance"])
-        self.observe(self._drift_changed, "drift")
+        self.observe(self._drift_or_rest, "drift")
         self._selected()
-        self._drift_changed()
+        self._drift_or_rest()
 
     def show_best(self) -> None:
         """Show each unit the grating that it answers most, until the grating is moved by hand."""
@@ -198,13 +204,15 @@ class TuningExplorer(Explorer):
             self._sweep = None
         super().close()
 
-    @t.validate("orientation")
-    def _check_orientation(self, proposal: Any) -> float:
-        return float(proposal["value"] % pi)
-
-    @t.validate("phase")
-    def _check_phase(self, proposal: Any) -> float:
-        return float(proposal["value"] % (2 * pi))
+    @t.validate(*MOVED, "drift", "viewing_distance")
+    def _check_finite(self, proposal: Any) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        if value is None:
+            return None
+        if not all(map(isfinite, value if name == "centre" else [value])):
+            raise t.TraitError(f"{name} takes finite numbers; {value} was asked")
+        around = {"orientation": pi, "phase": 2 * pi}.get(name)
+        return value if around is None else float(value % around)
 
     @t.validate("colour")
     def _check_colour(self, proposal: Any) -> str:
@@ -230,7 +238,9 @@ class TuningExplorer(Explorer):
         self._series.leave()
         super()._ask(question)
 
-    def _stimulus_changed(self, _: Any = None) -> None:
+    def _stimulus_changed(self, change: Any) -> None:
+        if change["name"] in MOVED and not self._leading:
+            self._moved()
         self._request()
         self._controls.follow()
 
@@ -244,28 +254,44 @@ class TuningExplorer(Explorer):
 
     def _go_to_best(self) -> bool:
         """Move the grating to the unit's best, where that is wanted and known."""
-        tuning = self._tuning()
-        unit = self.selection.unit
-        if not self._follows_best or tuning is None or not bool(tuning.peak[unit] > 0):
+        measured, unit = self._measured(), self.selection.unit
+        if not self._follows_best or measured.tuning is None or not measured.complete:
             return False
-        if self._sweep is None or not self._sweep.complete:
+        tuning = measured.tuning.by(self.measure)
+        if not bool(tuning.peak[unit] > 0):
             return False
         row, column = tuning.best[unit].tolist()
-        with self.hold_trait_notifications():
-            self.orientation = float(tuning.orientations[row])
-            self.frequency = float(tuning.frequencies[column])
-            self.diameter, self.centre, self.contrast = None, None, 1.0
+        self._lead(
+            orientation=float(tuning.orientations[row]),
+            frequency=float(tuning.frequencies[column]),
+            diameter=None,
+            centre=None,
+            contrast=1.0,
+        )
         self._request()
         return True
+
+    def _lead(self, **stimulus: Any) -> None:
+        """Move the grating where nobody moves it by hand."""
+        self._leading = True
+        try:
+            with self.hold_trait_notifications():
+                for name, value in stimulus.items():
+                    setattr(self, name, value)
+        finally:
+            self._leading = False
 
     # What is drawn
 
     def _draw(self, answer: GratingLook, preview: bool) -> None:
         self._panels.draw_look(answer, moving=preview)
         self._draw_tuning(answer)
-        if not preview:
-            self._measure(answer)
+
+    def _show(self, answer: GratingLook, preview: bool) -> None:
+        super()._show(answer, preview)
+        if not preview:  # last: either may ask for another grating, the best one
             self._series.ask(answer.question)
+            self._measure(answer)
 
     def _draw_tuning(self, look: GratingLook) -> None:
         tuning, unit = self._tuning(), look.question.unit
@@ -277,7 +303,7 @@ class TuningExplorer(Explorer):
             self._panels.expect(largest, (q.model, q.layer, unit, q.grating.colour))
         self._panels.draw_tuning(tuning, look, self._axis(), peak)
         self._panels.draw_numbers(tuning, unit, self._series.sizes(look.question), self._axis())
-        self._series.mark(look.question, self._panels)
+        self._series.mark(look, self._panels, self._axis())
 
     def _series_drawn(self) -> None:
         """Draw the series of the unit that are there."""
@@ -289,7 +315,7 @@ class TuningExplorer(Explorer):
         self._panels.draw_numbers(self._tuning(), look.question.unit, sizes, self._axis())
         best = self._series.best_phase(look.question)
         if self._follows_best and best is not None:
-            self.phase = best
+            self._lead(phase=best)
 
     def _shown_otherwise(self, _: Any = None) -> None:
         self._controls.follow()
@@ -307,10 +333,13 @@ class TuningExplorer(Explorer):
 
     def _tuning(self) -> Tuning | None:
         """Give what is measured of the layer so far."""
+        found = self._measured().tuning
+        return None if found is None else found.by(self.measure)
+
+    def _measured(self) -> LayerTuning:
         s = self.selection
         question = SweepQuestion(s.model.for_layer(s.layer), s.layer, self.colour)
-        found = self._tunings.of(question).tuning
-        return None if found is None else found.by(self.measure)
+        return self._tunings.of(question)
 
     def _measure(self, look: GratingLook) -> None:
         """Have the layer measured, unless it is or was."""
@@ -354,13 +383,9 @@ class TuningExplorer(Explorer):
         self._go_to_best()
 
     def _not_swept(self, error: BaseException) -> None:
-        if isinstance(error, Stopped):
-            if self._shown is not None:
-                self._say_shown()
-            self._sweep = None
-            return
         self._sweep = None
-        self._fail(error)
+        if not (isinstance(error, Stopped) and self.busy):  # what was asked since will be shown
+            self._fail(error)
 
     # Words
 
@@ -389,7 +414,7 @@ class TuningExplorer(Explorer):
 
     # Drift
 
-    def _drift_changed(self, _: Any = None) -> None:
+    def _drift_or_rest(self, _: Any = None) -> None:
         self._controls.follow()
         loop = kernel_loop()
         if self.drift and self._drifted_at == -inf and loop is not None:
@@ -405,7 +430,6 @@ class TuningExplorer(Explorer):
             self._drifted_at = -inf
             return
         if not self.busy:
-            self._follows_best = False
             self.phase += 2 * pi * self.drift * (now - self._drifted_at)
             self._drifted_at = now
         loop.call_later(FRAME, self._drift_on)

@@ -172,7 +172,7 @@ class TuningPanels:
     def draw_series(self, series: Series, unit: int, grating: Any, at: str, field: int) -> None:
         """Draw what one series of gratings gave for the unit."""
         responses = series.f0[:, unit].numpy()
-        top = max(float(responses.max()), 1e-12)
+        top = float(responses.max()) or 1.0
         if series.varied == "phase":
             values = np.degrees(series.values.numpy())
             mean = float(responses.mean())
@@ -236,12 +236,14 @@ class TuningPanels:
     def forget_series(self) -> None:
         """Show that the series of another place or grating are not there yet."""
         for chart in (self.phase, self.contrast, self.diameter):
-            chart.show(**NOTHING, reading="")
+            chart.show(**NOTHING, reading="", alt="")
 
     def _clear(self) -> None:
-        self.orientation.show(angles=[], radii=[], marker=None, reading="", notes=[])
-        self.frequency.show(**NOTHING, reading="")
-        self.joint.show(values=np.empty((0, 0)), row_labels=[], column_labels=[], marker=None)
+        self.orientation.show(angles=[], radii=[], marker=None, reading="", notes=[], alt="")
+        self.frequency.show(**NOTHING, reading="", alt="")
+        self.joint.show(
+            values=np.empty((0, 0)), row_labels=[], column_labels=[], marker=None, alt=""
+        )
 
 
 def window_about(box: Sequence[int], extent: Sequence[int]) -> list[float]:

@@ -162,8 +162,8 @@ def size_tuning(
 
     Parameters
     ----------
-    diameters : px; None takes thirteen from 0 to one and a half times the field's side, which a patch
-        fills to its corners then.
+    diameters : px; None takes thirteen from 0 to one and a half times the field's side: then the
+        patch covers its corners.
     """
     rig = _Rig(model, layer, position)
     if diameters is None:
