@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from benchmarks.deconv import network
 from cnnwidgets.engines.gratings import Grating, TuningAccumulator, render
-from cnnwidgets.models import VisionModel, load_model
+from cnnwidgets.models import VisionModel, load_model, wrap_model
 from cnnwidgets.models.devices import choose_device, set_threads_once
+from cnnwidgets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from cnnwidgets.widgets.grating_look import GratingQuestion, look_at
 from cnnwidgets.widgets.layer_tunings import LayerTuning, SweepQuestion
 from cnnwidgets.widgets.selection import default_layer
@@ -151,7 +152,9 @@ def main() -> None:
             for layer in dict.fromkeys([convolutions[0], default_layer(model), convolutions[-1]]):
                 live(model, layer)
     if chosen.only != "live":
-        sweep(network("vgg16"))
+        module, _ = network("vgg16", device)
+        shape = {"input_shape": (3, 224, 224), "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+        sweep(wrap_model(module, **shape, name="VGG16"))
 
 
 if __name__ == "__main__":

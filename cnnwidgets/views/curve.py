@@ -59,7 +59,9 @@ class Curve(chart.Chart):
         up = span(self.limits, [0, *self.y], what="the y axis")
         x, y = across.share(self.x), up.share(self.y)
         known = np.isfinite(y) & np.isfinite(x)
-        chart.assign(self._curve, x=x, y=y)
+        # A line that ended in a gap would have no place for bqplot's label of it.
+        end = 1 + int(np.flatnonzero(known).max(initial=-1))
+        chart.assign(self._curve, x=x[:end], y=y[:end])
         chart.assign(self._points, x=x[known], y=y[known])
         self._tick("x", across, self.ticks or across.ticks(), self.tick_labels)
         self._tick("y", up, up.ticks(4), ())

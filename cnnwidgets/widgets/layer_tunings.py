@@ -75,7 +75,7 @@ class LayerTuning:
     def _look_quickly(self, column: int, progress: Progress) -> None:
         """Measure one frequency at few phases, to show an orientation curve at once."""
         q = self.question
-        quick = TuningAccumulator(q.model, [q.layer], colour=q.colour, largest_gap=QUICK)
+        quick = TuningAccumulator(q.model, [q.layer], colour=q.colour, phase_gap=QUICK)
         numbers = range(column, len(quick), len(quick.frequencies))
         quick.update(numbers, between=lambda: progress(0, self.total))
         self.tuning, self.done = quick.result()[q.layer], 0

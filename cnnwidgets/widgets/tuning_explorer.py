@@ -190,7 +190,7 @@ class TuningExplorer(Explorer):
         RuntimeError
             They are not measured yet.
         """
-        if (tuning := self._tuning()) is None:
+        if (tuning := self._tuning()) is None or not self._measured().complete:
             raise RuntimeError("the layer is not measured yet; wait() for its tuning")
         return str(tuning.to_frame().to_csv(index=False))
 

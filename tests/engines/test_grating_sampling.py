@@ -111,7 +111,7 @@ def test_a_network_of_one_size_gives_the_same_numbers() -> None:
 def test_a_first_look_is_coarser_and_takes_fewer_pictures() -> None:
     model, grid = wrapped(network(), 96), {"orientations": 4, "frequencies": FREQUENCIES}
     fine, coarse = (
-        TuningAccumulator(model, ["3", "6"], **grid, largest_gap=gap) for gap in (1 / 32, 1 / 6)
+        TuningAccumulator(model, ["3", "6"], **grid, phase_gap=gap) for gap in (1 / 32, 1 / 6)
     )
     work = [sum(h * w * n for h, w, n in sweep.pictures) for sweep in (fine, coarse)]
     assert work[1] < work[0] / 3

@@ -199,6 +199,7 @@ def test_a_silent_unit_is_told_and_left(explorer):
     assert explorer.orientation == before and explorer._shown.value == panels.meter.value == 0
     assert "silent" in panels.picture.reading and panels.phase.level is None
     assert not np.any(panels.orientation.radii) and not np.any(panels.joint.values)
+    assert explorer.png()
     explorer.unit = 3
     rig.settle(explorer)
     assert degrees(explorer.orientation) == pytest.approx(135)

@@ -4,7 +4,7 @@ Away from padding all positions of a map compute the same function, so a unit at
 what the unit would answer if the grating were shifted: one picture holds as many phases as the map
 has positions free of padding. On a large picture these are many, but a large picture is dear; and
 where the grating's period fits the map's spacing, many positions see the same phase. So size and
-number of pictures are chosen for each grating by the largest gap between the phases really seen.
+number of pictures are chosen for each grating by the gaps between the phases that are really seen.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from cnnwidgets.graph import Field
 Pair = tuple[int, int]
 Wave = NDArray[np.float64]
 
-LARGEST_GAP = 1 / 32
-"""Cycles between neighbouring phases at most, unless another gap is asked for."""
+PHASE_GAP = 1 / 40
+"""Cycles between neighbouring phases, unless another gap is asked for: see `plan`."""
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)  # positions along an axis that are tried
 _HARMONICS = 6
 _LARGEST_ENLARGEMENT = 1.5  # of the network's own picture
@@ -66,7 +66,7 @@ def plan(
     frequencies: Sequence[float],
     *,
     resizable: bool,
-    largest_gap: float,
+    phase_gap: float,
     aligned: bool = False,
 ) -> list[Showing]:
     """Choose, for each orientation and frequency, the cheapest pictures with phases close enough.
@@ -75,7 +75,9 @@ def plan(
     ----------
     fields : of the layers, each with a position free of padding at the network's own size.
     resizable : whether pictures of another size may be shown.
-    largest_gap : cycles between neighbouring phases at most.
+    phase_gap : cycles between neighbouring phases at most, in the mean that counts: the root of the
+        mean square over the circle, (sum gap^3)^(1/2), which the error of a mean over uneven phases
+        goes with. Of even phases it is their gap.
     aligned : show only sizes that differ from the network's own by whole steps, so that maps that
         are joined stay of one size.
 
@@ -98,24 +100,24 @@ def plan(
         for width in sizes[1]
     ]
     waves = _wave_vectors(orientations, frequencies) * np.array(step)  # cycles a step
-    gaps = np.stack([_largest_gaps(waves, rows, columns) for _, _, rows, columns in grids], 1)
-    pictures = np.ceil(gaps / largest_gap - 1e-9).astype(int)
-    areas = np.array([height * width for height, width, _, _ in grids])
-    best = (pictures * areas).argmin(1)
-    return [
-        # Copies of a set of phases, shifted evenly within its largest gap, leave no gap larger
-        # than that gap divided by their number.
-        Showing(grids[g][0], grids[g][1], tuple(k * float(gaps[i, g]) / n for k in range(n)))
-        for i, (g, n) in enumerate(zip(best, pictures[np.arange(len(best)), best], strict=True))
-    ]
+    costs, found = [], []
+    for height, width, rows, columns in grids:
+        found.append(_copies(_gaps(waves, rows, columns), phase_gap))
+        costs.append(found[-1][0] * height * width)
+    showings = []
+    for number, best in enumerate(np.stack(costs, 1).argmin(1)):
+        copies, gap = (float(values[number]) for values in found[best])
+        phases = tuple(k * gap / copies for k in range(round(copies)))
+        showings.append(Showing(grids[best][0], grids[best][1], phases))
+    return showings
 
 
-def shown_alone(extent: Sequence[int], count: int, largest_gap: float) -> list[Showing]:
+def shown_alone(extent: Sequence[int], count: int, phase_gap: float) -> list[Showing]:
     """Give the pictures of gratings of which only one position is read: all phases one by one.
 
-    These are even, so that a third more between them tells as much as where they are not.
+    These pictures are dear: half as many phases must do.
     """
-    number = ceil(0.75 / largest_gap)
+    number = ceil(0.5 / phase_gap)
     phases = tuple(k / number for k in range(number))
     height, width = extent
     return [Showing(height, width, phases)] * count
@@ -227,10 +229,26 @@ def _sizes(fields: Sequence[Field], axis: int, step: int, aligned: bool) -> list
     return [size for size in sizes if size <= _LARGEST_ENLARGEMENT * own] or [own]
 
 
-def _largest_gaps(waves: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
-    """Give the largest gap (cycles) between the phases of a grid, for each wave [n, 2] a step."""
+def _gaps(waves: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
+    """Give the gaps (cycles) between the phases of a grid [n, rows x columns], for waves a step."""
     y, x = waves[:, :1, None] * np.arange(rows)[:, None], waves[:, 1:, None] * np.arange(columns)
     phases = np.sort(((y + x) % 1).reshape(len(waves), -1), 1)
-    around = np.concatenate([phases, phases[:, :1] + 1], 1)
-    gaps: NDArray[np.float64] = np.diff(around, axis=1).max(1)
+    gaps: NDArray[np.float64] = np.diff(phases, append=phases[:, :1] + 1)
     return gaps
+
+
+def _copies(gaps: NDArray[np.float64], wanted: float) -> tuple[NDArray[np.int_], Wave]:
+    """Give how many copies of sets of phases leave gaps that are small enough, and their largest.
+
+    Copies are shifted evenly within a set's largest gap. So they cut every gap into pieces of at
+    most that gap divided by their number.
+    """
+    largest = gaps.max(1)
+    copies = np.ones(len(gaps), int)
+    for _ in range(ceil(1 / wanted)):
+        pieces = np.minimum(gaps, (largest / copies)[:, None])
+        mean = np.sqrt((gaps * pieces**2).sum(1))
+        if not (wide := mean > wanted * (1 + 1e-9)).any():
+            break
+        copies += wide
+    return copies, largest

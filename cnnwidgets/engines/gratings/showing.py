@@ -34,7 +34,7 @@ class Group:
     orientations, frequencies : radians, cycles per pixel.
     stimulus : whose contrast and colour all gratings have.
     rectified : count negative answers as 0.
-    largest_gap : cycles between the phases that are seen, at most.
+    phase_gap : cycles between the phases that are seen, see `plan`.
     free : whether all these layers have positions free of padding, which are read together; else
         the middle position is, in pictures of the network's own size.
 
@@ -55,7 +55,7 @@ class Group:
         *,
         rectified: bool,
         free: bool,
-        largest_gap: float,
+        phase_gap: float,
     ) -> None:
         self.layers, self.free = tuple(layers), free
         self._model, self._rectified = model, rectified
@@ -75,13 +75,13 @@ class Group:
                 fields,
                 *grid,
                 resizable=resizable,
-                largest_gap=largest_gap,
+                phase_gap=phase_gap,
                 # Maps of another size must still fit each other where they are joined.
                 aligned=any(len(set(call.inputs)) > 1 for call in self.record.calls),
             )
             self._step = spacing(fields)
         else:
-            self._showings = shown_alone(extent, len(self._gratings), largest_gap)
+            self._showings = shown_alone(extent, len(self._gratings), phase_gap)
         self.done = torch.zeros(len(self._gratings), dtype=torch.bool)
         self.sums = {
             x.name: torch.zeros(len(self.done), x.units, 3, dtype=torch.float64) for x in layers
@@ -148,11 +148,10 @@ class Group:
             for number in batch
             for phase in self._showings[number].phases
         ]
-        counts = torch.tensor([len(self._showings[number].phases) for number in batch])
-        owners = torch.arange(len(batch)).repeat_interleave(counts)
+        owners = [i for i, number in enumerate(batch) for _ in self._showings[number].phases]
         sums = {x.name: torch.zeros(len(batch), x.units, 3).double() for x in self.layers}
 
-        def show(part: slice) -> list[tuple[str, Tensor, Tensor]]:
+        def show(part: slice) -> list[tuple[str, list[int], Tensor]]:
             found = []
 
             def take(name: str, first: int, activation: Tensor) -> None:
@@ -170,7 +169,8 @@ class Group:
         asked = f"one grating of {height} × {width}"
         for _, parts in portions.each(len(stimuli), show, asked, self._model.device):
             for name, rows, each in parts:
-                sums[name].index_add_(0, rows, each)
+                for row, part in zip(rows, each, strict=True):
+                    sums[name][row] += part
         return sums
 
     def _spots(self, name: str, shape: Sequence[int], batch: Sequence[int]) -> Spots:

@@ -8,7 +8,7 @@ from math import log
 import torch
 from torch import Tensor
 
-from cnnwidgets.engines.gratings.sampling import LARGEST_GAP
+from cnnwidgets.engines.gratings.sampling import PHASE_GAP
 from cnnwidgets.engines.gratings.showing import Group
 from cnnwidgets.engines.gratings.stimuli import NYQUIST, Grating, check_colour
 from cnnwidgets.engines.gratings.tuning import Tuning
@@ -86,8 +86,8 @@ class TuningAccumulator:
     Parameters
     ----------
     model, layers and the settings : as `tuning` takes them.
-    largest_gap : cycles between the phases at which a grating is seen, at most: 1/32 is as good as
-        32 phases one by one, 1/6 will do for a first look.
+    phase_gap : cycles between the phases at which a grating is seen, at most (in the mean, see
+        `sampling.plan`): 1/6 will do for a first look.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class TuningAccumulator:
         contrast: float = 1.0,
         colour: str = "grey",
         rectified: bool = True,
-        largest_gap: float = LARGEST_GAP,
+        phase_gap: float = PHASE_GAP,
     ) -> None:
         self.orientations = _orientations(orientations)
         self.frequencies = _frequencies(frequencies)
@@ -116,7 +116,7 @@ class TuningAccumulator:
         if not found:
             raise ValueError(f"tuning needs at least one layer of {model.name}, got none")
         self.layers, self._rectified, self._portions = tuple(names), rectified, Portions()
-        self._format = (model.input_shape, model.mean, model.std, largest_gap)
+        self._format = (model.input_shape, model.mean, model.std, phase_gap)
         grid = (self.orientations.tolist(), self.frequencies.tolist())
         kinds = [[x for x in found if _is_free(x) == free] for free in (True, False)]
         self._groups = [
@@ -127,7 +127,7 @@ class TuningAccumulator:
                 self._stimulus,
                 rectified=rectified,
                 free=free,
-                largest_gap=largest_gap,
+                phase_gap=phase_gap,
             )
             for layers, free in zip(kinds, (True, False), strict=True)
             if layers
