@@ -9,9 +9,10 @@ import pytest
 from cnnwidgets.engines.gratings.sampling import (
     PHASE_GAP,
     plan,
+    positions,
     spacing,
-    spots_together,
     wave_vector,
+    weights,
     weights_of,
 )
 from cnnwidgets.graph import Field
@@ -70,8 +71,7 @@ def test_gaps_between_phases_are_not_larger_than_allowed(seed: int) -> None:
             # A map of more positions than there can be: the engine must leave out padded ones.
             shape = (showing.height // field.jump[0] + 9, showing.width // field.jump[1] + 9)
             wave = wave_vector(orientation, frequency)
-            spots = spots_together(field, shape, step, [showing], [wave])
-            top, left, bottom, right = seen(field, shape, spots.rows, spots.columns)
+            top, left, bottom, right = seen(field, shape, *positions(field, showing, step))
             assert top.min() >= 0 and left.min() >= 0
             assert bottom.max() <= showing.height and right.max() <= showing.width
             along = ((left + right - showing.width) * np.cos(orientation)) / 2 - (
@@ -79,11 +79,13 @@ def test_gaps_between_phases_are_not_larger_than_allowed(seed: int) -> None:
             ) / 2
             phases = np.add.outer(showing.phases, frequency * along)
             assert mean_gap(phases) <= PHASE_GAP * 1.001
-            assert spots.weights.shape == (*phases.shape, 3)
+            assert phases.shape[1] == showing.rows * showing.columns
+            shares = weights([showing], [wave], step)
+            assert shares.shape == (*phases.shape, 3)
             answers = 3 + 2 * np.cos(2 * pi * phases - 0.7)  # what a linear unit would say
-            mean, cosine, sine = np.tensordot(answers, spots.weights.double().numpy(), 2)
+            mean, cosine, sine = np.tensordot(answers, shares.double().numpy(), 2)
             assert mean == pytest.approx(3, abs=1e-5)
-            assert [cosine, sine] == pytest.approx([2 * np.cos(0.7), 2 * np.sin(0.7)], abs=1e-5)
+            assert np.hypot(cosine, sine) == pytest.approx(2, abs=1e-5)
 
 
 def test_a_period_that_fits_the_maps_spacing_takes_more_pictures() -> None:

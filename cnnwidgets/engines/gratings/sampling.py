@@ -32,27 +32,20 @@ _LARGEST_ENLARGEMENT = 1.5  # of the network's own picture
 
 @dataclass(frozen=True)
 class Showing:
-    """How one grating is shown: in pictures of a size, at phases (cycles) of its middle."""
-
-    height: int
-    width: int
-    phases: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Spots:
-    """The positions of one map that are read, and what they tell.
+    """How one grating is shown, and read.
 
     Attributes
     ----------
-    rows, columns : slices of the map.
-    weights : float32 [pictures, positions, 3], what each answer adds to its grating's mean
-        response and to the first harmonic's cosine and sine, about the middle of a unit's field.
+    height, width : px of its pictures.
+    rows, columns : how many positions of every layer are read, a step apart: see `spacing`.
+    phases : cycles of the picture's middle, one a picture.
     """
 
-    rows: slice
-    columns: slice
-    weights: Tensor
+    height: int
+    width: int
+    rows: int
+    columns: int
+    phases: tuple[float, ...]
 
 
 def spacing(fields: Sequence[Field]) -> Pair:
@@ -90,14 +83,11 @@ def plan(
         _sizes(fields, axis, step[axis], aligned) if resizable else [extent[axis]]
         for axis in (0, 1)
     ]
+    counts = [[_least(fields, axis, step, size) for size in sizes[axis]] for axis in (0, 1)]
     grids = [
-        (
-            height,
-            width,
-            *(_least(fields, axis, step, size) for axis, size in enumerate((height, width))),
-        )
-        for height in sizes[0]
-        for width in sizes[1]
+        (height, width, rows, columns)
+        for height, rows in zip(sizes[0], counts[0], strict=True)
+        for width, columns in zip(sizes[1], counts[1], strict=True)
     ]
     waves = _wave_vectors(orientations, frequencies) * np.array(step)  # cycles a step
     costs, found = [], []
@@ -108,7 +98,8 @@ def plan(
     for number, best in enumerate(np.stack(costs, 1).argmin(1)):
         copies, gap = (float(values[number]) for values in found[best])
         phases = tuple(k * gap / copies for k in range(round(copies)))
-        showings.append(Showing(grids[best][0], grids[best][1], phases))
+        height, width, rows, columns = grids[best]
+        showings.append(Showing(height, width, rows, columns, phases))
     return showings
 
 
@@ -120,52 +111,48 @@ def shown_alone(extent: Sequence[int], count: int, phase_gap: float) -> list[Sho
     number = ceil(0.5 / phase_gap)
     phases = tuple(k / number for k in range(number))
     height, width = extent
-    return [Showing(height, width, phases)] * count
+    return [Showing(height, width, 1, 1, phases)] * count
 
 
-def spots_together(
-    field: Field,
-    shape: Sequence[int],
-    step: Pair,
-    showings: Sequence[Showing],
-    waves: Sequence[Wave],
-) -> Spots:
-    """Give all positions of a map that lie a step apart and touch no padding.
-
-    Parameters
-    ----------
-    shape : (rows, columns) of the map in pictures of the showings' size.
-    step : px between positions, a multiple of the field's jump.
-    waves : of each showing's grating, see `wave_vector`.
-    """
-    size = (showings[0].height, showings[0].width)
-    ranges = [_positions(field, axis, step[axis], size[axis], shape[axis]) for axis in (0, 1)]
-    y, x = (
-        field.start[axis]
-        + np.array(ranges[axis]) * field.jump[axis]
-        + (field.size[axis] - size[axis]) / 2
+def positions(field: Field, showing: Showing, step: Pair) -> tuple[slice, slice]:
+    """Give the rows and columns of a layer's map that are read: free of padding, a step apart."""
+    counts = (showing.rows, showing.columns)
+    first, stride = zip(*(_first_and_stride(field, axis, step) for axis in (0, 1)), strict=True)
+    rows, columns = (
+        slice(first[axis], first[axis] + counts[axis] * stride[axis], stride[axis])
         for axis in (0, 1)
-    )  # px of the fields' middles from the picture's
-    weights = [
-        weights_of(np.add.outer(showing.phases, (wave[0] * y[:, None] + wave[1] * x).ravel()))
-        for showing, wave in zip(showings, waves, strict=True)
-    ]
-    rows, columns = (slice(spots.start, spots.stop, spots.step) for spots in ranges)
-    return Spots(rows, columns, torch.from_numpy(np.concatenate(weights)).float())
-
-
-def spots_alone(shape: Sequence[int], showings: Sequence[Showing]) -> Spots:
-    """Give the middle position of a map [rows, columns], or the only one of a vector []."""
-    weights = [weights_of(np.array(showing.phases)[:, None]) for showing in showings]
-    row, column = middle(shape)
-    read = torch.from_numpy(np.concatenate(weights)).float()
-    return Spots(slice(row, row + 1), slice(column, column + 1), read)
+    )
+    return rows, columns
 
 
 def middle(shape: Sequence[int]) -> Pair:
-    """Give the middle position of a map of so many rows and columns."""
+    """Give the middle position of a map of so many rows and columns; (0, 0) in a vector."""
     rows, columns = shape or (1, 1)
     return rows // 2, columns // 2
+
+
+def weights(showings: Sequence[Showing], waves: Sequence[Wave], step: Pair) -> Tensor:
+    """Give what each answer adds to its grating's mean response and first harmonic.
+
+    The same for all layers: their positions lie alike, so that their phases differ by one shift,
+    which the harmonic's amplitude does not know.
+
+    Parameters
+    ----------
+    showings : of one size and as many positions.
+    waves : of each showing's grating, see `wave_vector`.
+    step : px between positions.
+
+    Returns
+    -------
+    float32 [pictures, positions, 3]: mean, cosine, sine.
+    """
+    found = []
+    for showing, wave in zip(showings, waves, strict=True):
+        down = wave[0] * step[0] * np.arange(showing.rows)
+        across = wave[1] * step[1] * np.arange(showing.columns)
+        found.append(weights_of(np.add.outer(showing.phases, np.add.outer(down, across).ravel())))
+    return torch.from_numpy(np.concatenate(found)).float()
 
 
 def weights_of(phases: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -205,15 +192,18 @@ def _first(field: Field, axis: int) -> int:
     return max(0, ceil(-field.start[axis] / field.jump[axis]))
 
 
-def _positions(field: Field, axis: int, step: int, size: int, count: int) -> range:
-    """Give the positions along an axis whose fields lie within a picture of this size."""
-    stride, first = step // field.jump[axis], _first(field, axis)
-    room = size - field.size[axis] - field.start[axis]
-    return range(first, min(count, room // field.jump[axis] + 1), stride)
+def _first_and_stride(field: Field, axis: int, step: Pair) -> Pair:
+    return _first(field, axis), step[axis] // field.jump[axis]
 
 
 def _least(fields: Sequence[Field], axis: int, step: Pair, size: int) -> int:
-    return min(len(_positions(field, axis, step[axis], size, size)) for field in fields)
+    """Give how many positions a step apart see no padding, in the layer that has fewest."""
+    found = []
+    for field in fields:
+        first, stride = _first_and_stride(field, axis, step)
+        room = size - field.size[axis] - field.start[axis]
+        found.append(len(range(first, room // field.jump[axis] + 1, stride)))
+    return min(found)
 
 
 def _sizes(fields: Sequence[Field], axis: int, step: int, aligned: bool) -> list[int]:

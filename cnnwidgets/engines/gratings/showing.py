@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.engines.gratings.sampling import (
-    Spots,
+    Showing,
+    middle,
     plan,
+    positions,
     shown_alone,
     spacing,
-    spots_alone,
-    spots_together,
     wave_vector,
+    weights,
 )
 from cnnwidgets.engines.gratings.stimuli import Grating, render
 from cnnwidgets.engines.memory import Portions, a_pass, fitted
@@ -81,6 +82,7 @@ class Group:
             )
             self._step = spacing(fields)
         else:
+            self._step = (0, 0)  # of the one position that is read
             self._showings = shown_alone(extent, len(self._gratings), phase_gap)
         self.done = torch.zeros(len(self._gratings), dtype=torch.bool)
         self.sums = {
@@ -150,16 +152,15 @@ class Group:
         ]
         owners = [i for i, number in enumerate(batch) for _ in self._showings[number].phases]
         sums = {x.name: torch.zeros(len(batch), x.units, 3).double() for x in self.layers}
+        shares = self._weights(batch)
 
         def show(part: slice) -> list[tuple[str, list[int], Tensor]]:
             found = []
 
             def take(name: str, first: int, activation: Tensor) -> None:
-                spots = self._spots(name, activation.shape[2:], batch)
-                start = part.start + first
-                pictures = slice(start, start + len(activation))
-                weights = spots.weights[pictures].to(activation.device)
-                each = torch.bmm(self._read(activation, spots), weights)
+                pictures = slice(part.start + first, part.start + first + len(activation))
+                read = self._read(name, activation, showing)
+                each = torch.bmm(read, shares[pictures])
                 found.append((name, owners[pictures], each.double().cpu()))
                 between()
 
@@ -173,21 +174,21 @@ class Group:
                     sums[name][row] += part
         return sums
 
-    def _spots(self, name: str, shape: Sequence[int], batch: Sequence[int]) -> Spots:
-        """Give the positions to read of a layer, with weights for all pictures of a batch."""
-        layer = self._by_name[name]
-        if not self.free:
-            return spots_alone(shape, [self._showings[number] for number in batch])
-        waves = [
-            wave_vector(g.orientation, g.frequency) for g in (self._gratings[n] for n in batch)
-        ]
+    def _weights(self, batch: Sequence[int]) -> Tensor:
+        """Give what each answer counts for, [pictures, positions, 3]."""
+        shown = [self._gratings[number] for number in batch]
+        waves = [wave_vector(one.orientation, one.frequency) for one in shown]
         showings = [self._showings[number] for number in batch]
-        return spots_together(layer.field, shape, self._step, showings, waves)
+        return weights(showings, waves, self._step).to(self._model.device)
 
-    def _read(self, activation: Tensor, spots: Spots) -> Tensor:
-        """Give the answers at these positions, float32 [n, unit, positions]."""
-        if activation.dim() == 4:
-            activation = activation[:, :, spots.rows, spots.columns]
+    def _read(self, name: str, activation: Tensor, showing: Showing) -> Tensor:
+        """Give the answers at the positions that are read, float32 [n, unit, positions]."""
+        if activation.dim() == 4 and self.free:
+            rows, columns = positions(self._by_name[name].field, showing, self._step)
+            activation = activation[:, :, rows, columns]
+        elif activation.dim() == 4:
+            row, column = middle(activation.shape[2:])
+            activation = activation[:, :, row, column]
         read = activation.reshape(*activation.shape[:2], -1).float()
         return read.clamp_min(0) if self._rectified else read
 
@@ -196,8 +197,7 @@ class Group:
         found: dict[str, Tensor] = {}
 
         def take(name: str, _: int, activation: Tensor) -> None:
-            spots = self._spots(name, activation.shape[2:], [0])
-            found[name] = self._read(activation, spots)[0, :, 0].double().cpu()
+            found[name] = self._read(name, activation, showing)[0, :, 0].double().cpu()
 
         showing, blank = self._showings[0], replace(self._gratings[0], contrast=0.0)
         pictures = self._rendered([blank], showing.height, showing.width)
