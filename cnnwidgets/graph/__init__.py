@@ -3,6 +3,7 @@
 from cnnwidgets.graph.capture import capture
 from cnnwidgets.graph.fields import Field
 from cnnwidgets.graph.identity import identity
+from cnnwidgets.graph.inside import visit_inside
 from cnnwidgets.graph.naming import closest_name
 from cnnwidgets.graph.read_out import ReadOut
 from cnnwidgets.graph.recording import record
@@ -37,4 +38,5 @@ __all__ = [
     "rule_name",
     "run_from",
     "visit",
+    "visit_inside",
 ]

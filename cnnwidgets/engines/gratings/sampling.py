@@ -114,15 +114,22 @@ def shown_alone(extent: Sequence[int], count: int, phase_gap: float) -> list[Sho
     return [Showing(height, width, 1, 1, phases)] * count
 
 
-def positions(field: Field, showing: Showing, step: Pair) -> tuple[slice, slice]:
-    """Give the rows and columns of a layer's map that are read: free of padding, a step apart."""
+def positions(
+    field: Field, showing: Showing, step: Pair, corner: Pair = (0, 0)
+) -> tuple[slice, slice]:
+    """Give the rows and columns of a layer's map that are read: free of padding, a step apart.
+
+    Parameters
+    ----------
+    corner : the first position of the part of the map that is there.
+    """
     counts = (showing.rows, showing.columns)
-    first, stride = zip(*(_first_and_stride(field, axis, step) for axis in (0, 1)), strict=True)
-    rows, columns = (
-        slice(first[axis], first[axis] + counts[axis] * stride[axis], stride[axis])
-        for axis in (0, 1)
-    )
-    return rows, columns
+    found = []
+    for axis in (0, 1):
+        first, stride = _first_and_stride(field, axis, step)
+        start = first - corner[axis]
+        found.append(slice(start, start + counts[axis] * stride, stride))
+    return found[0], found[1]
 
 
 def middle(shape: Sequence[int]) -> Pair:

@@ -23,7 +23,8 @@ from cnnwidgets.engines.gratings.sampling import (
 from cnnwidgets.engines.gratings.stimuli import Grating, render
 from cnnwidgets.engines.memory import Portions, a_pass, fitted
 from cnnwidgets.engines.pace import pictures_at_once
-from cnnwidgets.graph import Layer, any_size, visit
+from cnnwidgets.graph import Layer, any_size, visit, visit_inside
+from cnnwidgets.graph.visit import Take
 from cnnwidgets.models import VisionModel
 
 
@@ -67,7 +68,7 @@ class Group:
         self._by_name = {layer.name: layer for layer in layers}
         fields, extent = [layer.field for layer in layers], model.input_shape[1:]
         self.record = fitted(lambda: model.structure, a_pass(model.name, extent), model.device)
-        resizable = any_size(self.record, self._names)
+        self._resizable = resizable = any_size(self.record, self._names)
         # Channels last is what convolutions like; a recorded view may not fit it.
         self._order = torch.channels_last if resizable else torch.contiguous_format
         if free:
@@ -157,14 +158,13 @@ class Group:
         def show(part: slice) -> list[tuple[str, list[int], Tensor]]:
             found = []
 
-            def take(name: str, first: int, activation: Tensor) -> None:
-                pictures = slice(part.start + first, part.start + first + len(activation))
-                read = self._read(name, activation, showing)
-                each = torch.bmm(read, shares[pictures])
+            def take(name: str, first: int, answers: Tensor) -> None:
+                pictures = slice(part.start + first, part.start + first + len(answers))
+                each = torch.bmm(answers, shares[pictures])
                 found.append((name, owners[pictures], each.double().cpu()))
                 between()
 
-            visit(self.record, self._rendered(stimuli[part], height, width), self._names, take)
+            self._read(self._rendered(stimuli[part], height, width), showing, take)
             return found
 
         asked = f"one grating of {height} × {width}"
@@ -181,28 +181,43 @@ class Group:
         showings = [self._showings[number] for number in batch]
         return weights(showings, waves, self._step).to(self._model.device)
 
-    def _read(self, name: str, activation: Tensor, showing: Showing) -> Tensor:
-        """Give the answers at the positions that are read, float32 [n, unit, positions]."""
-        if activation.dim() == 4 and self.free:
-            rows, columns = positions(self._by_name[name].field, showing, self._step)
-            activation = activation[:, :, rows, columns]
-        elif activation.dim() == 4:
-            row, column = middle(activation.shape[2:])
-            activation = activation[:, :, row, column]
-        read = activation.reshape(*activation.shape[:2], -1).float()
-        return read.clamp_min(0) if self._rectified else read
+    def _read(self, pictures: Tensor, showing: Showing, take: Take) -> None:
+        """Run pictures and hand over the answers that are read, float32 [n, unit, positions]."""
+
+        def take_answers(name: str, first: int, answers: Tensor) -> None:
+            read = answers.reshape(*answers.shape[:2], -1).float()
+            take(name, first, read.clamp_min(0) if self._rectified else read)
+
+        def take_part(name: str, part: Tensor, corner: tuple[int, int]) -> None:
+            rows, columns = positions(self._by_name[name].field, showing, self._step, corner)
+            take_answers(name, 0, part[:, :, rows, columns])
+
+        def take_map(name: str, first: int, activation: Tensor) -> None:
+            if not self.free and activation.dim() == 4:
+                row, column = middle(activation.shape[2:])
+                take_answers(name, first, activation[:, :, row, column])
+            elif self.free:
+                rows, columns = positions(self._by_name[name].field, showing, self._step)
+                take_answers(name, first, activation[:, :, rows, columns])
+            else:
+                take_answers(name, first, activation)
+
+        if self.free and self._resizable:
+            visit_inside(self.record, pictures, self._names, take_part)
+        else:
+            visit(self.record, pictures, self._names, take_map)
 
     def _read_blank(self) -> dict[str, Tensor]:
         """Give the answers to mid-grey, float64 [unit] by layer."""
         found: dict[str, Tensor] = {}
 
-        def take(name: str, _: int, activation: Tensor) -> None:
-            found[name] = self._read(name, activation, showing)[0, :, 0].double().cpu()
+        def take(name: str, _: int, answers: Tensor) -> None:
+            found[name] = answers[0, :, 0].double().cpu()
 
         showing, blank = self._showings[0], replace(self._gratings[0], contrast=0.0)
         pictures = self._rendered([blank], showing.height, showing.width)
         asked = a_pass(self._model.name, (showing.height, showing.width))
-        fitted(lambda: visit(self.record, pictures, self._names, take), asked, pictures.device)
+        fitted(lambda: self._read(pictures, showing, take), asked, pictures.device)
         return found
 
     def _rendered(self, stimuli: Sequence[Grating], height: int, width: int) -> Tensor:
