@@ -23,7 +23,7 @@ from cnnwidgets.graph import Field
 Pair = tuple[int, int]
 Wave = NDArray[np.float64]
 
-PHASE_GAP = 1 / 40
+PHASE_GAP = 1 / 48
 """Cycles between neighbouring phases, unless another gap is asked for: see `plan`."""
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32)  # positions along an axis that are tried
 _HARMONICS = 6
@@ -93,7 +93,7 @@ def plan(
     costs, found = [], []
     for height, width, rows, columns in grids:
         found.append(_copies(_gaps(waves, rows, columns), phase_gap))
-        costs.append(found[-1][0] * height * width)
+        costs.append(found[-1][0] * _work(fields, height, width))
     showings = []
     for number, best in enumerate(np.stack(costs, 1).argmin(1)):
         copies, gap = (float(values[number]) for values in found[best])
@@ -211,6 +211,17 @@ def _least(fields: Sequence[Field], axis: int, step: Pair, size: int) -> int:
         room = size - field.size[axis] - field.start[axis]
         found.append(len(range(first, room // field.jump[axis] + 1, stride)))
     return min(found)
+
+
+def _work(fields: Sequence[Field], height: int, width: int) -> int:
+    """Give what a picture costs: the positions that see no padding, as the px that they stand for.
+
+    Every layer counts alike: those with coarser maps have more channels.
+    """
+    return sum(
+        (height - field.size[0] + field.jump[0]) * (width - field.size[1] + field.jump[1])
+        for field in fields
+    )
 
 
 def _sizes(fields: Sequence[Field], axis: int, step: int, aligned: bool) -> list[int]:
