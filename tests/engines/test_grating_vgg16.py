@@ -4,15 +4,14 @@ import copy
 from math import pi
 
 import pytest
-import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from cnnwidgets.engines.gratings import TuningAccumulator
 from cnnwidgets.models import load_model
 from cnnwidgets.models.catalogue import find_network
 from cnnwidgets.models.stored_weights import in_cache
 from tests.engines.slow_gratings import (
-    RESPONSIVE,
     STORED,
     STORED_GRATINGS,
     STORED_LAYERS,
@@ -20,14 +19,17 @@ from tests.engines.slow_gratings import (
     middle_responses,
 )
 
+RESPONSIVE = 0.01  # of the strongest unit: few gratings, so weaker ones may be seen by chance
 
-def assert_alike(ours: torch.Tensor, wanted: torch.Tensor, within: float) -> None:
-    """Compare [gratings, unit]: nearly all units, by their own largest response."""
-    peak = wanted.amax(0)
-    known = peak > RESPONSIVE * wanted.max()
-    error = ((ours - wanted).abs().amax(0) / peak)[known]
+
+def assert_alike(f0: Tensor, f1: Tensor, wanted: tuple[Tensor, Tensor]) -> None:
+    """Compare [gratings, unit]: nearly all units within 5 % of their own largest mean response."""
+    peak = wanted[0].amax(0)
+    known = peak > RESPONSIVE * peak.max()
     assert known.sum() > 20
-    assert (error < within).double().mean() > 0.95
+    for ours, slow in zip((f0, f1), wanted, strict=True):
+        error = ((ours - slow).abs().amax(0) / peak)[known]
+        assert (error < 0.05).double().mean() > 0.95
 
 
 def test_vgg16_is_as_the_slow_way_found_it() -> None:
@@ -37,9 +39,9 @@ def test_vgg16_is_as_the_slow_way_found_it() -> None:
     sweep = TuningAccumulator(load_model("vgg16", device="cpu"), STORED_LAYERS)
     sweep.update(STORED_GRATINGS)
     for name, tuning in sweep.result().items():
-        for measure in ("f0", "f1"):
-            ours = getattr(tuning, measure).flatten(0, 1)[list(STORED_GRATINGS)]
-            assert_alike(ours, stored[f"{name} {measure}"].double(), 0.05)
+        ours = [x.flatten(0, 1)[list(STORED_GRATINGS)] for x in (tuning.f0, tuning.f1)]
+        slow = [stored[f"{name} {measure}"].double() for measure in ("f0", "f1")]
+        assert_alike(*ours, (slow[0], slow[1]))
 
 
 def test_squeezenet_is_as_the_slow_way_finds_it() -> None:
@@ -52,5 +54,5 @@ def test_squeezenet_is_as_the_slow_way_finds_it() -> None:
     sweep = TuningAccumulator(model, layers, orientations=[0, pi / 3], frequencies=[0.04, 0.1])
     sweep.update([1, 2, 3])
     for name, tuning in sweep.result().items():
-        for wanted, found in zip(harmonics(slow[name]), (tuning.f0, tuning.f1), strict=True):
-            assert_alike(found.flatten(0, 1)[[1, 3, 2]], wanted, 0.05)
+        ours = [x.flatten(0, 1)[[1, 3, 2]] for x in (tuning.f0, tuning.f1)]
+        assert_alike(*ours, harmonics(slow[name]))
