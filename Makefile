@@ -34,13 +34,12 @@ lab: $(VENV)/installed
 	$(RUN) -m jupyterlab --port=$(PORT) $(OPEN) $(AS_ROOT) $(QUIET) $(ARGS) $(NOTEBOOK)
 
 test: $(VENV)/installed
-	$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 \
-	  --ignore-glob='*/study_*' $(ARGS)
+	$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(ARGS)
 
 # The long notebooks, which keep their results; some minutes each, with real weights.
 studies: $(VENV)/installed
-	$(RUN) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=3600 --timeout=7200 \
-	  notebooks/study_* $(ARGS)
+	$(RUN) -m pytest -o addopts= --nbval-lax --nbval-current-env --nbval-cell-timeout=3600 \
+	  --timeout=7200 notebooks/study_* $(ARGS)
 
 test-slow: $(VENV)/installed
 	$(RUN) -m pytest -m slow --timeout=3600 $(ARGS)
