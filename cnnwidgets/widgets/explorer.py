@@ -203,17 +203,20 @@ class Explorer(ipywidgets.VBox):
 
     def _pressed(self, change: Any) -> None:
         name = change["new"].get("name")
-        actions: dict[str, Callable[[], None]] = {
+        try:
+            self._actions().get(name, lambda: None)()
+        except (OSError, RuntimeError, ValueError) as error:  # an export before the first picture
+            self._refuse(str(error))
+
+    def _actions(self) -> dict[str, Callable[[], None]]:
+        """Give what each button of the status line does."""
+        return {
             "stop": self.stop,
             "go on": lambda: self._ask(self._question()),
             "details": lambda: self._status.show(panel=self._trace),
             "code": lambda: self._status.show(panel=self.code()),
             "png": lambda: self._status.offer(self._file_name("png"), "image/png", self.png()),
         }
-        try:
-            actions.get(name, lambda: None)()
-        except (OSError, RuntimeError, ValueError) as error:  # an export before the first picture
-            self._refuse(str(error))
 
     def _file_name(self, ending: str) -> str:
         return f"cnnwidgets.{ending}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import atan, degrees
 from typing import Any
 
@@ -34,6 +35,35 @@ def number(value: float) -> str:
         return f"{value:.0f}"
     text = f"{value:.1f}" if value >= 0.995 else f"{value:.2g}"
     return text.removeprefix("0")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """In which unit frequencies are written: its name, and what cycles per pixel are times."""
+
+    unit: str
+    factor: float
+
+    @property
+    def short(self) -> str:
+        """The unit in short: "c/px"."""
+        return SHORT[self.unit]
+
+    def number(self, frequency: float) -> str:
+        """Write a frequency without its unit."""
+        return number(frequency * self.factor)
+
+    def words(self, frequency: float) -> str:
+        """Write a frequency with its unit."""
+        return f"{self.number(frequency)}{words.THIN}{self.short}"
+
+
+PER_PIXEL = Axis(UNITS[0], 1.0)
+
+
+def axis_of(owner: Any, extent: Sequence[int]) -> Axis:
+    """Give the axis of an explorer's unit."""
+    return Axis(owner.frequency_in, factor_of(owner, extent))
 
 
 def factor_of(owner: Any, extent: Sequence[int]) -> float:

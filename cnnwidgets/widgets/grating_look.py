@@ -15,6 +15,9 @@ from cnnwidgets.engines.gratings.units import placed
 from cnnwidgets.graph import Layer
 from cnnwidgets.models import VisionModel
 
+FIELDS_ACROSS = 5
+"""How much of the picture is shown: so many times the field, or all of it."""
+
 
 @dataclass(frozen=True)
 class GratingQuestion:
@@ -57,6 +60,17 @@ class GratingLook:
     def value(self) -> float:
         """The unit's response; what is below 0 counts as 0."""
         return float(self.responses[self.question.unit])
+
+    @property
+    def window(self) -> list[float]:
+        """The part of the picture to show: some fields across, square, inside the picture."""
+        (top, left, bottom, right), (height, width) = self.box, self.shown.shape[:2]
+        side = min(max(height, width), FIELDS_ACROSS * max(bottom - top, right - left))
+        starts = [
+            min(max(0.0, (low + high - side) / 2), max(0.0, length - side))
+            for low, high, length in ((top, bottom, height), (left, right, width))
+        ]
+        return [*starts, *(start + side for start in starts)]
 
 
 def look_at(question: GratingQuestion, progress: Callable[[int, int], None]) -> GratingLook:

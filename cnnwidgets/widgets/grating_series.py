@@ -18,9 +18,10 @@ from cnnwidgets.engines.gratings import (
 from cnnwidgets.models import VisionModel
 from cnnwidgets.widgets.at_rest import AtRest
 from cnnwidgets.widgets.explorer import Job
+from cnnwidgets.widgets.frequency_units import Axis
 from cnnwidgets.widgets.grating_look import GratingLook, GratingQuestion
 from cnnwidgets.widgets.scheduler import Lane, Stopped
-from cnnwidgets.widgets.tuning_panels import Axis, TuningPanels
+from cnnwidgets.widgets.tuning_panels import TuningPanels
 
 MEASURED_BY = {"phase": phase_tuning, "contrast": contrast_response, "diameter": size_tuning}
 KEPT = 60

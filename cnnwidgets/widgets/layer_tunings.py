@@ -40,6 +40,16 @@ class LayerTuning:
         self.tuning: Tuning | None = None
         self.done, self.total, self.complete = 0, 0, False
         self._sweep: TuningAccumulator | None = None
+        self._by: Tuning | None = None
+
+    def by(self, measure: str) -> Tuning | None:
+        """Give what there is by "f0" or "f1": the same one each time, with the indices it has."""
+        found, last = self.tuning, self._by
+        if found is None or found.measure == measure:
+            return found
+        if last is None or last.f0 is not found.f0 or last.measure != measure:
+            last = self._by = found.by(measure)
+        return last
 
     def build(self, frequency: float, progress: Progress) -> Tuning:
         """Measure, or go on: first a quick look at one frequency, then all, from there outwards.

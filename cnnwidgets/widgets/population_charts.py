@@ -9,6 +9,7 @@ import ipywidgets
 import numpy as np
 
 from cnnwidgets.views import layout
+from cnnwidgets.widgets.frequency_units import PER_PIXEL, Axis
 from cnnwidgets.widgets.population_panels import PopulationPanels, Shown, bars_of
 from cnnwidgets.widgets.population_sweep import PopulationLook
 from cnnwidgets.widgets.population_words import (
@@ -46,6 +47,7 @@ class PopulationCharts:
         self.other, self.course = ipywidgets.Dropdown(options=[]), _listed(COURSES)
         self.picked: list[int] = []
         self._look: PopulationLook | None = None
+        self._axis = PER_PIXEL
         self._layer, self._unit, self._bar, self._busy = "", -1, -1, False
         fields = {
             "index": self.index,
@@ -57,9 +59,12 @@ class PopulationCharts:
         self.body = layout.population_body(controls, self.panels.charts, self.said)
         self._listen()
 
-    def draw(self, look: PopulationLook | None, layer: str, unit: int) -> None:
+    def draw(self, look: PopulationLook | None, layer: str, unit: int, axis: Axis) -> None:
         """Draw what is known, for the unit that is looked at; None if nothing is."""
         shown = layer
+        if axis != self._axis:
+            self._clear_brushes()  # what they span is in the unit before; the units stay picked
+            self._axis = axis
         if look is not None and layer not in look.tunings:  # the one before, where it is another's
             shown = self._layer if self._layer in look.tunings else next(iter(look.tunings))
         if shown != self._layer:
@@ -87,9 +92,9 @@ class PopulationCharts:
             unit=self._unit,
             picked=self.picked,
             bar=self._bar,
-            index=self.index.value,
-            against=self.against.value,
-            course=self.course.value,
+            index=self.index.value.on(self._axis),
+            against=self.against.value.on(self._axis),
+            course=self.course.value.on(self._axis),
         )
 
     def _draw_units(self, _: Any = None) -> None:
@@ -102,11 +107,11 @@ class PopulationCharts:
             self.panels.draw_course(shown)
 
     def _say(self) -> None:
-        shown, index = self._shown(), self.index.value
+        shown = self._shown()
         self.said.value = HINT
         if shown is not None:
-            values = index.of(shown.tuning)
-            self.said.value = picked_words(self.picked, len(values), index, values)
+            values = shown.index.of(shown.tuning)
+            self.said.value = picked_words(self.picked, len(values), shown.index, values)
 
     def _list_layers(self, look: PopulationLook) -> None:
         """Offer the other layers for comparison: to begin with, the one furthest away."""

@@ -9,6 +9,7 @@ from cnnwidgets.engines.gratings import Population, Tuning, all_units
 from cnnwidgets.models import VisionModel
 from cnnwidgets.views import layout
 from cnnwidgets.views.fold import Fold
+from cnnwidgets.widgets.frequency_units import PER_PIXEL, Axis
 from cnnwidgets.widgets.population_charts import PopulationCharts
 from cnnwidgets.widgets.population_sweep import PopulationLook, PopulationSweep, PopulationSweeps
 from cnnwidgets.widgets.population_words import FOLDED, measured_words
@@ -29,6 +30,7 @@ class _Now(NamedTuple):
     layer: str
     unit: int
     colour: str
+    axis: Axis
 
 
 class PopulationStrip:
@@ -61,7 +63,7 @@ class PopulationStrip:
         offer: Callable[[str, str, bytes], None] | None = None,
     ) -> None:
         self._choose, self._refuse, self._offer = choose, refuse, offer
-        self._now = _Now(selection.model, selection.layer, selection.unit, "grey")
+        self._now = _Now(selection.model, selection.layer, selection.unit, "grey", PER_PIXEL)
         self._sweeps = PopulationSweeps()
         self._sweep: PopulationSweep | None = None
         self._drawn: PopulationLook | None = None
@@ -95,12 +97,15 @@ class PopulationStrip:
         """Unfold it; what is not measured yet is."""
         self.fold.opened = True
 
-    def ask(self, model: VisionModel, layer: str, unit: int, colour: str) -> None:
+    def ask(
+        self, model: VisionModel, layer: str, unit: int, colour: str, axis: Axis = PER_PIXEL
+    ) -> None:
         """Show where the unit stands among all; folded, it waits until it is opened.
 
-        Another network or colour is measured, and one whose weights have changed.
+        Another network or colour is measured, and one whose weights have changed. Frequencies are
+        in the unit of `axis`, but for the table's.
         """
-        self._now = _Now(model, layer, unit, colour)
+        self._now = _Now(model, layer, unit, colour, axis)
         if self.opened:
             self._follow()
 
@@ -191,7 +196,7 @@ class PopulationStrip:
         if self.opened and (self._charts is not None or look is not None):
             self._drawn, built = look, self._charts is not None
             charts = self._charts = self._charts or PopulationCharts(self._choose, self._say)
-            charts.draw(look, self._now.layer, self._now.unit)
+            charts.draw(look, self._now.layer, self._now.unit, self._now.axis)
             if not built:  # once, with something in them: empty charts say nothing
                 self.view.children = (self.fold, charts.body)
         self._say()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnwidgets.engines.gratings import Population, Tuning
 from cnnwidgets.engines.gratings.sweep import HIGHEST, LOWEST
 from cnnwidgets.views import words
-from cnnwidgets.widgets.frequency_units import number
+from cnnwidgets.widgets.frequency_units import Axis, number
 from cnnwidgets.widgets.population_sweep import PopulationLook
 
 FOLDED = ["all units of all layers; measures the whole network once"]
@@ -37,6 +37,7 @@ class Index:
     name : of a `Tuning`; `median` : of a `Population`, or "" where a median means nothing.
     limits : ends of its axis, which stays when the layer changes.
     angle : whether it is in radians, and shown in degrees.
+    factor : what a frequency in cycles per pixel is times in the unit that is shown.
     """
 
     name: str
@@ -46,6 +47,15 @@ class Index:
     limits: tuple[float, float] = (0.0, 1.0)
     log: bool = False
     angle: bool = False
+    factor: float = 1.0
+
+    def on(self, axis: Axis) -> Index:
+        """Give the same index with frequencies in an axis's unit."""
+        if self.unit != "c/px":
+            return self
+        low, high = self.limits
+        limits = (low * axis.factor, high * axis.factor)
+        return replace(self, unit=axis.short, factor=axis.factor, limits=limits)
 
     @property
     def axis(self) -> str:
@@ -55,12 +65,12 @@ class Index:
     @property
     def ticks(self) -> list[float]:
         """Where numbers stand on an axis; [] for those that fit."""
-        return [0, 45, 90, 135, 180] if self.limits[1] == 180 else []
+        return [0, 45, 90, 135, 180] if self.angle and self.limits[1] == 180 else []
 
     def shown(self, values: Any) -> Floats:
         """Give values in the unit that is shown."""
         found = np.asarray(values, dtype=np.float64)
-        return np.degrees(found) if self.angle else found
+        return np.degrees(found) if self.angle else found * self.factor
 
     def of(self, tuning: Tuning) -> Floats:
         """Give the values of all units, in the unit that is shown; NaN where there is none."""
@@ -110,6 +120,10 @@ class Course:
     name: str
     label: str
     index: Index | None = None
+
+    def on(self, axis: Axis) -> Course:
+        """Give the same number with frequencies in an axis's unit."""
+        return replace(self, index=self.index and self.index.on(axis))
 
     def of(self, population: Population) -> tuple[Floats, Floats]:
         """Give [layer] and the intervals [layer, 2], in the unit that is shown; shares in %."""

@@ -191,6 +191,12 @@ def default_layer(model: VisionModel) -> str:
     return ranked[-1].name
 
 
+def first_convolution(model: VisionModel) -> str:
+    """Give the first convolution, or the first layer."""
+    names = [layer.name for layer in model.layers.values() if layer.kind.startswith("Conv")]
+    return (names or [*model.layers])[0]
+
+
 def of_selection(name: str) -> property:
     """Give a property of an explorer that stands for a trait of its `selection`."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import degrees
 from typing import Any
 
@@ -21,34 +20,11 @@ from cnnwidgets.views import (
     layout,
     words,
 )
-from cnnwidgets.widgets.frequency_units import SHORT, number
-from cnnwidgets.widgets.grating_look import GratingLook
+from cnnwidgets.widgets.frequency_units import Axis, number
+from cnnwidgets.widgets.grating_look import GratingLook, GratingQuestion
 from cnnwidgets.widgets.tuning_words import index_words, picture_alt, tuning_alt
 
-FIELDS_ACROSS = 5
-"""How much of the picture is shown: so many times the field, or all of it."""
 NOTHING: dict[str, Any] = {"x": [], "y": [], "marker": None, "level": None, "bound": None}
-
-
-@dataclass(frozen=True)
-class Axis:
-    """In which unit frequencies are written: its name, and what cycles per pixel are times."""
-
-    unit: str
-    factor: float
-
-    @property
-    def short(self) -> str:
-        """The unit in short: "c/px"."""
-        return SHORT[self.unit]
-
-    def number(self, frequency: float) -> str:
-        """Write a frequency without its unit."""
-        return number(frequency * self.factor)
-
-    def words(self, frequency: float) -> str:
-        """Write a frequency with its unit."""
-        return f"{self.number(frequency)}{words.THIN}{self.short}"
 
 
 class TuningPanels:
@@ -76,14 +52,14 @@ class TuningPanels:
     def draw_look(self, look: GratingLook, *, moving: bool) -> None:
         """Draw a grating, with the unit's field, and the unit's response."""
         q, extent = look.question, look.shown.shape[:2]
-        self._keep_scale(look)
+        self._reach(q, look.value)
         frame = encoding.jpeg(look.shown) if moving else encoding.raw(look.shown)
         field = look.layer.field
         marks = [] if field.whole else [{"kind": "field", "box": look.box}]
         edge = " ▫" if look.padded else ""
         self.picture.show(
             frame=frame,
-            window=window_about(look.box, extent),
+            window=look.window,
             extent=extent,
             marks=marks,
             grid={"rows": extent[0], "columns": extent[1], "start": [0.5, 0.5], "jump": [1, 1]},
@@ -100,74 +76,79 @@ class TuningPanels:
             alt=f"Response of unit {q.unit}: {words.response(look.value)}.",
         )
 
-    def expect(self, largest: float, of: tuple[Any, ...]) -> None:
-        """Make the meter's scale reach to a response, of a unit and layer."""
-        if of != self._scale_of:
-            self._scale_of, self._top = of, 0.0
-        self._top = max(self._top, largest)
-        self.meter.show(top=self._top or 1.0)
-
-    def _keep_scale(self, look: GratingLook) -> None:
-        q = look.question
-        of = (q.model, q.layer, q.unit, q.grating.colour)
-        if of != self._scale_of:
-            self._scale_of, self._top = of, 0.0
-        self._top = max(self._top, look.value)
-
     def draw_tuning(
-        self, tuning: Tuning | None, look: GratingLook, axis: Axis, peak: float
+        self, tuning: Tuning | None, look: GratingLook, axis: Axis, size: Series | None
     ) -> None:
-        """Draw how the unit is tuned, cut where the grating stands.
+        """Draw how the unit is tuned, cut where the grating stands, and write its indices.
 
         Parameters
         ----------
-        peak : what the charts reach to.
+        tuning : of the layer; NaN where it is not measured yet, None if it is nowhere.
+        size : the unit's size tuning, where it is there.
         """
-        unit, grating = look.question.unit, look.question.grating
+        q = look.question
+        self._write_numbers(tuning, q.unit, size, axis)
         if tuning is None:
             self._clear()
             return
-        angles = tuning.orientations.rad2deg().numpy()
-        frequencies = tuning.frequencies.numpy()
-        response = tuning.response[:, :, unit].numpy()
-        shown = np.where(tuning.f0[:, :, unit].isnan().numpy(), np.nan, response)
-        row = int(np.abs(np.log(frequencies / max(grating.frequency, 1e-6))).argmin())
-        column = nearest_angle(angles, degrees(grating.orientation))
-        top = peak or 1.0
-        said = words.response(peak) if peak else "silent"
+        self._reach(q, float((tuning.f0 + tuning.f1)[:, :, q.unit].nan_to_num(0).max()))
+        self.meter.show(top=self._top or 1.0)
+        known = ~tuning.f0[:, :, q.unit].isnan().numpy()
+        response = np.where(known, tuning.response[:, :, q.unit].numpy(), np.nan)
+        angles, frequencies = tuning.orientations.rad2deg().numpy(), tuning.frequencies.numpy()
+        away = np.abs(np.log(frequencies / max(q.grating.frequency, 1e-6)))
+        row, column = int(away.argmin()), nearest_angle(angles, degrees(q.grating.orientation))
+        peak = float(tuning.response[:, :, q.unit].max())
         self.orientation.show(
             angles=angles,
-            radii=shown[:, row],
-            limit=top,
-            marker=degrees(grating.orientation) % 180,
+            radii=response[:, row],
+            limit=peak or 1.0,
+            marker=degrees(q.grating.orientation) % 180,
             reading=f"at {axis.words(frequencies[row])}",
-            alt=tuning_alt(tuning, unit, axis.words(float(tuning.preferred_frequency[unit]))),
+            alt=tuning_alt(tuning, q.unit, axis.words(float(tuning.preferred_frequency[q.unit]))),
         )
-        scaled = frequencies * axis.factor
-        ends = [scaled[0], scaled[len(scaled) // 2], scaled[-1]]
+        self._draw_frequency(frequencies, response[column], peak, angles[column], look, axis)
+        self._draw_joint(response, frequencies * axis.factor, angles, peak, (row, column))
+
+    def _draw_frequency(
+        self, frequencies: Any, response: Any, peak: float, angle: float, look: Any, axis: Axis
+    ) -> None:
+        scaled, at = frequencies * axis.factor, look.question.grating.frequency * axis.factor
         self.frequency.show(
             x=scaled,
-            y=shown[column],
-            limits=[0, top],
-            marker=min(max(grating.frequency * axis.factor, scaled[0]), scaled[-1]),
+            y=response,
+            limits=[0, peak or 1.0],
+            marker=min(max(at, scaled[0]), scaled[-1]),
             notes=[f"{axis.short}, log"],
-            reading=f"at {angles[column]:.0f}°",
-            alt=f"Response over {len(scaled)} frequencies at {angles[column]:.0f} degrees; "
-            f"from {number(ends[0])} to {number(ends[2])} {axis.short}.",
+            reading=f"at {angle:.0f}°",
+            alt=f"Response over {len(scaled)} frequencies at {angle:.0f} degrees; "
+            f"from {number(scaled[0])} to {number(scaled[-1])} {axis.short}.",
         )
+
+    def _draw_joint(
+        self, response: Any, scaled: Any, angles: Any, peak: float, at: tuple[int, int]
+    ) -> None:
         every = max(1, round(len(angles) / 6))
+        said = words.response(peak) if peak else "silent"
         self.joint.show(
-            values=shown.T,
+            values=response.T,
             row_labels=[number(f) if i % 2 == 0 else "" for i, f in enumerate(scaled)],
             column_labels=[
                 f"{a:.0f}{'' if i else '°'}" if i % every == 0 else "" for i, a in enumerate(angles)
             ],
-            limits=[0, top],
-            ends=["0", words.response(top) if peak else "1"],
-            marker=(row, column),
+            limits=[0, peak or 1.0],
+            ends=["0", words.response(peak) if peak else "1"],
+            marker=at,
             alt=f"Mean response over {len(angles)} orientations and {len(scaled)} frequencies; "
             f"peak {said}.",
         )
+
+    def _reach(self, question: GratingQuestion, response: float) -> None:
+        """Make the meter's scale reach to a response; another unit has its own."""
+        q = question
+        if (of := (q.model, q.layer, q.unit, q.grating.colour)) != self._scale_of:
+            self._scale_of, self._top = of, 0.0
+        self._top = max(self._top, response)
 
     def draw_series(self, series: Series, unit: int, grating: Any, at: str, field: int) -> None:
         """Draw what one series of gratings gave for the unit."""
@@ -225,10 +206,9 @@ class TuningPanels:
             last = self.diameter.x[-1]
             self.diameter.show(marker=min(grating.diameter or last, last))
 
-    def draw_numbers(
+    def _write_numbers(
         self, tuning: Tuning | None, unit: int, size: Series | None, axis: Axis
     ) -> None:
-        """Write the unit's indices."""
         numbers = index_words(tuning, unit, size, axis.factor, axis.short)
         said = ", ".join(f"{n['label']} {n['value']}{n['unit']}" for n in numbers)
         self.numbers.show(numbers=numbers, alt=words.shortened(said, 200))
@@ -244,17 +224,6 @@ class TuningPanels:
         self.joint.show(
             values=np.empty((0, 0)), row_labels=[], column_labels=[], marker=None, alt=""
         )
-
-
-def window_about(box: Sequence[int], extent: Sequence[int]) -> list[float]:
-    """Give the part of the picture to show: some fields across, square, inside the picture."""
-    top, left, bottom, right = box
-    side = min(max(extent), FIELDS_ACROSS * max(bottom - top, right - left))
-    window = []
-    for low, high, length in ((top, bottom, extent[0]), (left, right, extent[1])):
-        start = min(max(0.0, (low + high - side) / 2), max(0.0, length - side))
-        window.append(start)
-    return [window[0], window[1], window[0] + side, window[1] + side]
 
 
 def nearest_angle(angles: Any, degrees_: float) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cnnwidgets.engines.gratings import Series, Tuning
 from cnnwidgets.views import words
 from cnnwidgets.views.display import VIRIDIS, levels
+from cnnwidgets.views.figure import Panel, compose
 from cnnwidgets.widgets.frequency_units import number
 from cnnwidgets.widgets.grating_look import GratingLook, GratingQuestion
 from cnnwidgets.widgets.model_lines import model_lines, quoted
@@ -107,6 +108,14 @@ def status_words(look: GratingLook) -> dict[str, Any]:
     return {"text": f"{unit} · {CONVENTION}"}
 
 
+def measuring_words(done: int, total: int) -> dict[str, Any]:
+    """Say how far the sweep of the layer is."""
+    text = f"{done} of {total} gratings"
+    return {
+        "state": "working", "headline": "Measuring", "text": text, "done": done, "total": total
+    }  # fmt: skip
+
+
 def file_name(question: GratingQuestion, ending: str) -> str:
     """Give a name for a file of what is shown."""
     parts = [question.model.name, question.layer, f"unit{question.unit}", "gratings"]
@@ -130,6 +139,17 @@ def script(question: GratingQuestion) -> str:
             f"tuning.to_frame().loc[{q.unit}]",
         ]
     )
+
+
+def tuning_figure(look: GratingLook, tuning: Tuning | None) -> bytes:
+    """Draw the grating, and the joint tuning where there is one, side by side as PNG."""
+    q = look.question
+    panels = [Panel("Grating", f"response {look.value:.3g}", look.shown, [look.box])]
+    caption = f"{q.model.name} {q.layer} unit {q.unit}"
+    if tuning is not None:
+        panels.append(Panel("Joint tuning", "0 to 180° × c/px", tuning_pixels(tuning, q.unit)))
+        caption += f"; weights {tuning.provenance.weights}"
+    return compose(panels, caption)
 
 
 def tuning_pixels(tuning: Tuning, unit: int) -> NDArray[np.uint8]:

@@ -12,15 +12,31 @@ from traitlets import TraitError
 from cnnwidgets.views import (
     BarRows,
     BarStrip,
+    Entry,
+    Fold,
+    Meter,
+    NumberRow,
     Picture,
     StatusLine,
     TileStrip,
+    UnitMosaic,
     View,
     encoding,
     layout,
 )
 
-VIEWS = [Picture, BarStrip, BarRows, StatusLine, TileStrip]
+VIEWS = [
+    Picture,
+    BarStrip,
+    BarRows,
+    StatusLine,
+    TileStrip,
+    Entry,
+    Fold,
+    Meter,
+    NumberRow,
+    UnitMosaic,
+]
 PIXELS = np.zeros((4, 6, 3), np.uint8)
 CELLS = {"rows": 2, "columns": 3, "start": [1, 1], "jump": [2, 2]}
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from itertools import count
 from math import pi
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import torch
 from ipywidgets.widgets.widget import _instances  # Widget.widgets warns
 
 from cnnwidgets.engines.gratings import tuning
-from cnnwidgets.widgets import TuningExplorer, tuning_explorer
+from cnnwidgets.widgets import TuningExplorer, grating_drift, tuning_explorer
 from cnnwidgets.widgets.layer_tunings import LayerTuning
 from cnnwidgets.widgets.scheduler import Lane
 from tests.as_found import model_as_found
@@ -107,8 +108,8 @@ def test_a_thousand_slider_events_at_once_run_few_looks(lane, monkeypatch):
 def test_the_phase_drifts_by_the_time_that_went_by_until_it_is_stopped(monkeypatch):
     async def scenario():
         clock = SimpleNamespace(now=0.0)
-        monkeypatch.setattr(tuning_explorer, "time", SimpleNamespace(monotonic=lambda: clock.now))
-        monkeypatch.setattr(tuning_explorer, "FRAME", 0.005)
+        monkeypatch.setattr(grating_drift, "time", SimpleNamespace(monotonic=lambda: clock.now))
+        monkeypatch.setattr(grating_drift, "FRAME", 0.005)
         lane = Lane()
         explorer = TuningExplorer(rig.network(), pictures(), orientation=0.5, lane=lane)
 
@@ -142,6 +143,24 @@ def test_the_phase_drifts_by_the_time_that_went_by_until_it_is_stopped(monkeypat
         lane.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 50))
+
+
+@pytest.mark.parametrize("drift", [0.0, 1.0])
+def test_a_grating_that_drifts_has_the_status_line_while_its_layer_is_measured(drift):
+    moments = count()
+    lane = Lane(inline=True, clock=lambda: float(next(moments)))  # every report is told
+    explorer = TuningExplorer(rig.network(), pictures(), unit=1, lane=lane)
+    rig.settle(explorer)
+    explorer.drift, told = drift, []
+    explorer._status.observe(lambda change: told.append(change["new"]), "headline")
+    explorer.layer = "3"
+    rig.settle(explorer)
+    assert explorer.result.layer == "3"
+    assert ("Measuring" in told) == (not drift)
+    explorer.contrast = 0.5
+    rig.settle(explorer)
+    assert explorer._status.headline == ("Drifting" if drift else "Ready")
+    explorer.close()
 
 
 def test_moves_make_no_widgets_and_closing_frees_all(inline):
