@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from benchmarks.deconv import network
 from cnnwidgets.engines.gratings import Grating, TuningAccumulator, render
 from cnnwidgets.models import VisionModel, load_model, wrap_model
-from cnnwidgets.models.devices import choose_device, set_threads_once
+from cnnwidgets.models.devices import set_threads_once
 from cnnwidgets.models.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from cnnwidgets.widgets.grating_look import GratingQuestion, look_at
 from cnnwidgets.widgets.layer_tunings import LayerTuning, SweepQuestion
@@ -92,7 +92,7 @@ def sweep(model: VisionModel) -> None:
     )
 
 
-def bare_seconds(network: nn.Module, sweeping: TuningAccumulator, numbers: range) -> float:
+def bare_seconds(bare: nn.Module, sweeping: TuningAccumulator, numbers: range) -> float:
     """Give the seconds of the network alone on the same pictures, in the same batches."""
     total = 0.0
     for group in sweeping._groups:
@@ -104,12 +104,12 @@ def bare_seconds(network: nn.Module, sweeping: TuningAccumulator, numbers: range
                 for phase in showing.phases
             ]
             pictures = group._rendered(stimuli, showings[0].height, showings[0].width)
-            hooks = [(part, dict(part._forward_hooks)) for part in network.modules()]
+            hooks = [(part, dict(part._forward_hooks)) for part in bare.modules()]
             for part, _ in hooks:
                 part._forward_hooks.clear()
             with torch.inference_mode():
                 took = time.perf_counter()
-                network(pictures)
+                bare(pictures)
                 total += time.perf_counter() - took
             for part, kept in hooks:
                 part._forward_hooks.update(kept)
@@ -144,9 +144,8 @@ def live(model: VisionModel, layer: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=["sweep", "live"], help="one of the two")
-    parser.add_argument("--device", default="cpu")
     chosen = parser.parse_args()
-    device = choose_device(chosen.device)
+    device = torch.device("cpu")
     set_threads_once()
     if chosen.only != "sweep":
         for name in ("squeezenet1_1", "alexnet"):

@@ -12,7 +12,7 @@ from cnnwidgets.graph.replay import run_from
 from cnnwidgets.graph.reversal import reverse
 from cnnwidgets.graph.rules import DECONVNET, GUIDED, RULES, SALIENCY, Rule, named_rule, rule_name
 from cnnwidgets.graph.twin import Twin
-from cnnwidgets.graph.visit import any_size, derived, reachable, visit
+from cnnwidgets.graph.visit import any_size, derived, place_bound, reachable, visit
 
 __all__ = [
     "DECONVNET",
@@ -32,6 +32,7 @@ __all__ = [
     "derived",
     "identity",
     "named_rule",
+    "place_bound",
     "reachable",
     "record",
     "reverse",

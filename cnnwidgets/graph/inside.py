@@ -21,6 +21,7 @@ from cnnwidgets.graph.operations.padding import Padding
 from cnnwidgets.graph.operations.pooling import MaxPool, PoolWindow
 from cnnwidgets.graph.records import Call, Record
 from cnnwidgets.graph.replay import PICTURE, _needed, _outputs, _run
+from cnnwidgets.graph.visit import _alone, any_size
 
 TakeInside = Callable[[str, Tensor, Pair], None]
 """`take(layer, part, corner)`: part [N, C, h, w] of its map, whose first position is `corner`."""
@@ -58,28 +59,41 @@ def visit_inside(record: Record, pictures: Tensor, layers: Sequence[str], take: 
 
     Parameters
     ----------
-    record : of any picture; the layers are such that `any_size` holds.
+    record : of any picture.
     pictures : [N, C, H, W], of any height and width; they stay as they are.
-    layers : names.
+    layers : names, for which `any_size` holds.
     take : gets the part of each map; it is written over afterwards: reduce it, or copy it.
 
     Raises
     ------
     ValueError
-        There is no such layer, or the picture is smaller than a unit's field.
+        There is no such layer, its calls do not fit pictures of any size, or the picture is
+        smaller than a unit's field.
     StaleRecordError
         The weights changed since the record was made.
     """
     names: dict[int, list[str]] = {}
     for name in layers:
         names.setdefault(record.value_of(name), []).append(name)
+    if not any_size(record, layers):
+        raise ValueError(
+            f"the calls of {record.model_name} up to {', '.join(layers)} do not fit pictures of "
+            "any size; use visit"
+        )
     record.check_current()
     needed = _needed(record.calls, {PICTURE}, set(names))
     last_use = {value: i for i, call in enumerate(needed) for value in call.inputs}
     parts = {PICTURE: _Part(pictures, (0, 0))}
+    for name in names.get(PICTURE, ()):
+        take(name, pictures, (0, 0))
     with plain_conditions(pictures.device):
         for i, call in enumerate(needed):
-            spent = [v for v in call.inputs if last_use[v] == i and v != PICTURE]
+            values = {value: part.values for value, part in parts.items()}
+            spent = [
+                value
+                for value in call.inputs
+                if last_use[value] == i and _alone(value, values, pictures)
+            ]
             made = _inside(call, parts, spent)
             parts[call.outputs[0]] = made
             for name in names.get(call.outputs[0], ()):
@@ -108,10 +122,9 @@ def _inside(call: Call, parts: Mapping[int, _Part], spent: Sequence[int]) -> _Pa
     if isinstance(operation, AveragePool):
         window = operation.window
         covered, corner = _covered(part, window)
-        weighted = F.avg_pool2d(covered, window.kernel, window.stride)
-        # A divisor of the network's own shows in the shares; away from padding they are all alike.
-        own = operation.share.amin() * window.kernel[0] * window.kernel[1]
-        return _Part(weighted * own.to(weighted.dtype), corner)
+        divisor = call.args[6] if len(call.args) > 6 else call.kwargs.get("divisor_override")
+        made = F.avg_pool2d(covered, window.kernel, window.stride, divisor_override=divisor)
+        return _Part(made, corner)
     if isinstance(operation, Padding):
         corner = (part.corner[0] + operation.top, part.corner[1] + operation.left)
         return _Part(part.values, corner)
@@ -140,13 +153,5 @@ def _pointwise(call: Call, parts: Mapping[int, _Part], spent: Sequence[int]) -> 
     corner = (max(c[0] for c in corners), max(c[1] for c in corners))
     end = (min(e[0] for e in ends), min(e[1] for e in ends))
     values = {value: part.between(corner, end).values for value, part in given.items()}
-    free = [value for value in spent if _is_alone(value, parts)]
     count = len(values[call.inputs[0]])
-    return _Part(_outputs(_run(call, values, count, free))[0], corner)
-
-
-def _is_alone(value: int, parts: Mapping[int, _Part]) -> bool:
-    """Tell whether a value's memory is no other's, so that an in-place call may write it."""
-    place = parts[value].values.untyped_storage().data_ptr()
-    others = [part.values for other, part in parts.items() if other != value]
-    return all(tensor.untyped_storage().data_ptr() != place for tensor in others)
+    return _Part(_outputs(_run(call, values, count, spent))[0], corner)

@@ -19,6 +19,7 @@ from cnnwidgets.graph.records import LOST, Call, Record, ValueRef
 from cnnwidgets.graph.replay import PICTURE, _needed, _outputs, _run
 
 _SLIDING = (Pointwise, Convolution, MaxPool, AveragePool, Padding)
+_OF_TWO = tuple(f"{name}{ending}" for name in ("add", "sub", "mul", "div") for ending in ("", "_"))
 _OF_ONE_SIZE = ("view", "_unsafe_view", "reshape", "expand")  # their arguments are shapes
 
 Take = Callable[[str, int, Tensor], None]
@@ -105,7 +106,7 @@ def any_size(record: Record, layers: Sequence[str]) -> bool:
     True only where every call slides a window or goes from value to value: then `visit` may be
     given such pictures, and a unit whose field lies inside one answers as it does in any other.
     """
-    if record.reads:
+    if record.reads or place_bound(record, layers):
         return False
     needed = _needed(record.calls, {PICTURE}, {record.value_of(name) for name in layers})
     return all(
@@ -114,6 +115,20 @@ def any_size(record: Record, layers: Sequence[str]) -> bool:
         and LOST not in call.inputs
         and call.function.overloadpacket.__name__ not in _OF_ONE_SIZE
         for call in needed
+    )
+
+
+def place_bound(record: Record, layers: Sequence[str]) -> bool:
+    """Tell whether a call up to these layers joins a map of constants, such as of positions.
+
+    Then the layer's positions are no copies of one function, even if each sees only its field.
+    """
+    needed = _needed(record.calls, {PICTURE}, {record.value_of(name) for name in layers})
+    return any(
+        isinstance(argument, Tensor) and any(length > 1 for length in argument.shape[-2:])
+        for call in needed
+        if call.function.overloadpacket.__name__ in _OF_TWO
+        for argument in (*call.args, *call.kwargs.values())
     )
 
 

@@ -79,7 +79,7 @@ def span(limits: list[float], values: Any, log: bool = False, what: str = "the a
 
 def words(value: float) -> str:
     """A tick's number in three figures at most: .05, 10, 1 200."""
-    if abs(value) >= 1000:
+    if abs(value) >= 999.5:
         text = f"{abs(value):,.0f}".replace(",", THIN)
     else:
         text = f"{abs(value):.3g}".replace("0.", ".", 1) if abs(value) < 1 else f"{abs(value):.3g}"

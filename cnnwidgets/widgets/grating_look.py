@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnnwidgets.engines.gratings import Grating, render, respond
-from cnnwidgets.engines.gratings.units import placed
+from cnnwidgets.engines.gratings.rig import placed
 from cnnwidgets.graph import Layer
 from cnnwidgets.models import VisionModel
 

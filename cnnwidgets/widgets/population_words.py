@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnwidgets.engines.gratings import Population, Tuning
-from cnnwidgets.engines.gratings.sweep import HIGHEST, LOWEST
+from cnnwidgets.engines.gratings.grid import HIGHEST, LOWEST
 from cnnwidgets.views import words
 from cnnwidgets.widgets.frequency_units import Axis, number
 from cnnwidgets.widgets.population_sweep import PopulationLook
 
 FOLDED = ["all units of all layers; measures the whole network once"]
 HINT = (
-    "Drag over the scatter or a histogram to pick units, or click a bar; click a point or a square "
-    "to look at its unit"
+    "Drag over the scatter or the first histogram to pick units, or click a bar; click a point or "
+    "a square to look at its unit"
 )
 NONE = "–"
 LISTED = 14

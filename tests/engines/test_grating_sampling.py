@@ -136,11 +136,12 @@ class Forked(nn.Module):
         return self.last(self.left(x) + self.right(x))
 
 
-def test_branches_that_fit_each_other_in_even_pictures_only() -> None:
+def test_branches_that_fit_each_other_in_some_pictures_only() -> None:
     layers, grid = ["last", "left"], {"orientations": 4, "frequencies": FREQUENCIES}
     module = Forked().eval()
     sweep = TuningAccumulator(wrapped(module, 64, mean=MEAN, std=STD), layers, **grid)
-    assert {side % 2 for height, width, _ in sweep.pictures for side in (height, width)} == {0}
+    # Whole passes over odd pictures would end in maps that cannot be added.
+    assert 1 in {side % 2 for height, width, _ in sweep.pictures for side in (height, width)}
     sweep.update(range(len(sweep)))
     found = sweep.result()
     assert_as_the_slow_way(found, slow(module, layers, found["last"], 64))

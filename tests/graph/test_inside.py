@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnnwidgets.graph import any_size, record, visit_inside
+from cnnwidgets.graph import any_size, place_bound, record, visit_inside
 from cnnwidgets.models import load_model, wrap_model
 from tests.as_found import model_as_found
 from tests.graph.random_networks import random_network
@@ -166,3 +166,58 @@ def test_raising_leaves_everything_as_it_was() -> None:
 
     with model_as_found(module), pytest.raises(KeyboardInterrupt):
         visit_inside(made, pictures, ["pool"], stop)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Sequential(nn.ZeroPad2d(1), nn.ReLU(inplace=True), nn.Conv2d(3, 4, 3)),
+        nn.Sequential(nn.Identity(), nn.ReLU(inplace=True), nn.Conv2d(3, 4, 3)),
+    ],
+)
+def test_pictures_that_a_call_would_write_stay_as_they_are(module: nn.Module) -> None:
+    pictures = torch.randn(1, 3, 12, 12)
+    kept = pictures.clone()
+    made = record(module, pictures)
+    found = inside(made, pictures, ["2"])
+    assert torch.equal(pictures, kept) and "2" in found
+
+
+def test_the_picture_may_be_a_layer_itself() -> None:
+    module = nn.Sequential(nn.Identity(), nn.Conv2d(3, 4, 3))
+    pictures = torch.randn(2, 3, 12, 12)
+    found = inside(record(module, pictures[:1]), pictures, ["0", "1"])
+    assert torch.equal(found["0"][0], pictures) and found["0"][1] == (0, 0)
+
+
+def test_an_average_over_clipped_windows_is_whole_in_a_larger_picture() -> None:
+    module = nn.AvgPool2d(5, stride=2, padding=2, count_include_pad=False)
+    net = nn.Sequential(nn.Conv2d(3, 2, 1), module)
+    made = record(net, torch.randn(1, 3, 4, 4))
+    pictures = torch.randn(1, 3, 20, 20)
+    part, (row, column) = inside(made, pictures, ["1"])["1"]
+    rows, columns = part.shape[2:]
+    with torch.no_grad():
+        wanted = net(pictures)[:, :, row : row + rows, column : column + columns]
+    torch.testing.assert_close(part, wanted)
+
+
+class Placed(nn.Module):
+    """Adds a map of positions, so that a unit is another function at each of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.position = nn.Parameter(torch.randn(1, 4, 30, 30))
+        self.scale = nn.Parameter(torch.randn(4, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.conv(x) * self.scale + self.position)
+
+
+def test_maps_of_positions_bind_to_a_place() -> None:
+    made = record(Placed(), torch.randn(1, 3, 32, 32))
+    assert any_size(made, ["conv"]) and not place_bound(made, ["conv"])
+    assert place_bound(made, [":relu"]) and not any_size(made, [":relu"])
+    with pytest.raises(ValueError, match="do not fit pictures of any size"):
+        inside(made, torch.randn(1, 3, 32, 32), [":relu"])

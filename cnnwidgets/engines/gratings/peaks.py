@@ -42,7 +42,7 @@ def refined_frequency(frequencies: Tensor, curves: Tensor) -> Tensor:
     By a parabola through the logarithms of the largest response and its neighbours over log
     frequency. At either end, and where a neighbour is 0, the best frequency itself.
     """
-    best = curves.argmax(0)
+    best = curves.nan_to_num(0).argmax(0)
     inner = best.clamp(1, max(1, len(frequencies) - 2))
     found = frequencies[best]
     if len(frequencies) > 2:
@@ -55,7 +55,7 @@ def refined_frequency(frequencies: Tensor, curves: Tensor) -> Tensor:
         top = ((x0 + x1) / 2 + share * (x2 - x0) / 2).exp()
         usable = (inner == best) & top.isfinite() & (left > right)
         found = top.where(usable, found)
-    return found.where(curves.amax(0) > 0, torch.nan)
+    return found.where(curves.nan_to_num(0).amax(0) > 0, torch.nan)
 
 
 def half_crossings(at: Tensor, curves: Tensor, best: Tensor) -> tuple[Tensor, Tensor]:

@@ -60,7 +60,6 @@ def plan(
     *,
     resizable: bool,
     phase_gap: float,
-    aligned: bool = False,
 ) -> list[Showing]:
     """Choose, for each orientation and frequency, the cheapest pictures with phases close enough.
 
@@ -71,18 +70,13 @@ def plan(
     phase_gap : cycles between neighbouring phases at most, in the mean that counts: the root of the
         mean square over the circle, (sum gap^3)^(1/2), which the error of a mean over uneven phases
         goes with. Of even phases it is their gap.
-    aligned : show only sizes that differ from the network's own by whole steps, so that maps that
-        are joined stay of one size.
 
     Returns
     -------
     For each orientation, for each frequency in it.
     """
     step, extent = spacing(fields), fields[0].extent
-    sizes = [
-        _sizes(fields, axis, step[axis], aligned) if resizable else [extent[axis]]
-        for axis in (0, 1)
-    ]
+    sizes = [_sizes(fields, axis, step[axis]) if resizable else [extent[axis]] for axis in (0, 1)]
     counts = [[_least(fields, axis, step, size) for size in sizes[axis]] for axis in (0, 1)]
     grids = [
         (height, width, rows, columns)
@@ -224,15 +218,13 @@ def _work(fields: Sequence[Field], height: int, width: int) -> int:
     )
 
 
-def _sizes(fields: Sequence[Field], axis: int, step: int, aligned: bool) -> list[int]:
+def _sizes(fields: Sequence[Field], axis: int, step: int) -> list[int]:
     """Give the sizes of pictures that hold so and so many positions of every layer."""
     own = fields[0].extent[axis]
     first = max(
         field.start[axis] + _first(field, axis) * field.jump[axis] + field.size[axis]
         for field in fields
     )
-    if aligned:
-        first += (own - first) % step
     sizes = [first + (count - 1) * step for count in _COUNTS]
     return [size for size in sizes if size <= _LARGEST_ENLARGEMENT * own] or [own]
 

@@ -42,6 +42,7 @@ class Group:
 
     Attributes
     ----------
+    layers, by_name : the layers.
     done : bool [gratings], which have been measured.
     sums : by layer, float64 [gratings, unit, 3]: mean, cosine and sine of the first harmonic.
     blanks : by layer, float64 [unit], the answer to mid-grey.
@@ -65,7 +66,7 @@ class Group:
             replace(stimulus, orientation=o, frequency=f) for o in orientations for f in frequencies
         ]
         self._names = [layer.name for layer in layers]
-        self._by_name = {layer.name: layer for layer in layers}
+        self.by_name = {layer.name: layer for layer in layers}
         fields, extent = [layer.field for layer in layers], model.input_shape[1:]
         self.record = fitted(lambda: model.structure, a_pass(model.name, extent), model.device)
         self._resizable = resizable = any_size(self.record, self._names)
@@ -78,8 +79,6 @@ class Group:
                 *grid,
                 resizable=resizable,
                 phase_gap=phase_gap,
-                # Maps of another size must still fit each other where they are joined.
-                aligned=any(len(set(call.inputs)) > 1 for call in self.record.calls),
             )
             self._step = spacing(fields)
         else:
@@ -189,7 +188,7 @@ class Group:
             take(name, first, read.clamp_min(0) if self._rectified else read)
 
         def take_part(name: str, part: Tensor, corner: tuple[int, int]) -> None:
-            rows, columns = positions(self._by_name[name].field, showing, self._step, corner)
+            rows, columns = positions(self.by_name[name].field, showing, self._step, corner)
             take_answers(name, 0, part[:, :, rows, columns])
 
         def take_map(name: str, first: int, activation: Tensor) -> None:
@@ -197,7 +196,7 @@ class Group:
                 row, column = middle(activation.shape[2:])
                 take_answers(name, first, activation[:, :, row, column])
             elif self.free:
-                rows, columns = positions(self._by_name[name].field, showing, self._step)
+                rows, columns = positions(self.by_name[name].field, showing, self._step)
                 take_answers(name, first, activation[:, :, rows, columns])
             else:
                 take_answers(name, first, activation)
@@ -225,3 +224,8 @@ class Group:
         shown = render(stimuli, self._model.input_shape[0], height, width)
         pictures = self._model.normalize(shown.to(self._model.device, self._model.dtype))
         return pictures.contiguous(memory_format=self._order)
+
+
+def sees_padding(layer: Layer, *, free: bool) -> bool:
+    """Tell whether padding has a part in what is read of a layer, at a free position or another."""
+    return layer.field.padded if layer.field.whole else not free

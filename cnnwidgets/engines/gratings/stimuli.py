@@ -72,6 +72,8 @@ class Grating:
             raise ValueError(f"a patch's diameter is 0 px or more, got {self.diameter}")
         if not (isfinite(self.orientation) and isfinite(self.phase)):
             raise ValueError("a grating's orientation and phase are finite angles in radians")
+        if self.centre is not None and not all(map(isfinite, self.centre)):
+            raise ValueError(f"a grating's centre is (y, x) in pixels, got {self.centre}")
         if self.colour not in COLOURS:
             raise ValueError(
                 f"a grating's colour is one of {', '.join(COLOURS)}, got {self.colour!r}"

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import log
 
 import torch
 from torch import Tensor
 
+from cnnwidgets.engines.gratings.grid import (
+    FREQUENCIES,
+    ORIENTATIONS,
+    frequencies_of,
+    orientations_of,
+)
 from cnnwidgets.engines.gratings.sampling import PHASE_GAP
-from cnnwidgets.engines.gratings.showing import Group
-from cnnwidgets.engines.gratings.stimuli import NYQUIST, Grating, check_colour
+from cnnwidgets.engines.gratings.showing import Group, sees_padding
+from cnnwidgets.engines.gratings.stimuli import Grating, check_colour
 from cnnwidgets.engines.gratings.tuning import Tuning
 from cnnwidgets.engines.memory import Portions
 from cnnwidgets.engines.provenance import provenance_of
-from cnnwidgets.graph import Layer
+from cnnwidgets.graph import Layer, place_bound
 from cnnwidgets.models import VisionModel
 from cnnwidgets.results import Progress, Provenance, no_progress
-
-ORIENTATIONS = 12
-FREQUENCIES = 10
-LOWEST, HIGHEST = 1 / 64, 0.45
-"""Cycles per pixel, of the frequencies that are shown where only their number is given."""
 
 
 def tuning(
@@ -48,7 +48,7 @@ def tuning(
     contrast, colour : of the gratings, see `Grating`.
     rectified : count negative answers as 0, as cells do and the layer's rectifier will; else the
         mean response of a linear unit is the same for all gratings, and F1 tells its tuning.
-    progress : told (gratings done, all of them) every few milliseconds; raising ends the work.
+    progress : told (gratings done, all of them) between the layers; raising ends the work.
 
     Returns
     -------
@@ -63,10 +63,9 @@ def tuning(
     MemoryError
         Not even one picture fits.
     """
-    names = [layers] if isinstance(layers, str) else layers
     sweep = TuningAccumulator(
         model,
-        names,
+        layers,
         orientations=orientations,
         frequencies=frequencies,
         contrast=contrast,
@@ -98,7 +97,7 @@ class TuningAccumulator:
     def __init__(
         self,
         model: VisionModel,
-        layers: Sequence[str] | None = None,
+        layers: Sequence[str] | str | None = None,
         *,
         orientations: int | Sequence[float] = ORIENTATIONS,
         frequencies: int | Sequence[float] = FREQUENCIES,
@@ -107,18 +106,21 @@ class TuningAccumulator:
         rectified: bool = True,
         phase_gap: float = PHASE_GAP,
     ) -> None:
-        self.orientations = _orientations(orientations)
-        self.frequencies = _frequencies(frequencies)
+        self.orientations = orientations_of(orientations)
+        self.frequencies = frequencies_of(frequencies)
         self._stimulus = Grating(contrast=contrast, colour=colour)
         check_colour(colour, model.input_shape[0])
+        layers = [layers] if isinstance(layers, str) else layers
         names = list(dict.fromkeys(layers)) if layers is not None else _convolutions(model)
+        if not 0 < phase_gap <= 1 / 4:
+            raise ValueError(f"phase_gap is above 0 and at most 1/4 of a cycle, got {phase_gap}")
         found = [_checked(model, name) for name in names]
         if not found:
             raise ValueError(f"tuning needs at least one layer of {model.name}, got none")
         self.layers, self._rectified, self._portions = tuple(names), rectified, Portions()
         self._format = (model.input_shape, model.mean, model.std, phase_gap)
         grid = (self.orientations.tolist(), self.frequencies.tolist())
-        kinds = [[x for x in found if _is_free(x) == free] for free in (True, False)]
+        kinds = [[x for x in found if _is_free(model, x) == free] for free in (True, False)]
         self._groups = [
             Group(
                 model,
@@ -235,50 +237,13 @@ class TuningAccumulator:
             contrast=self._stimulus.contrast,
             colour=self._stimulus.colour,
             rectified=self._rectified,
-            padded=not group.free,
+            padded=sees_padding(group.by_name[name], free=group.free),
         )
 
     def _settings(self) -> tuple[object, ...]:
         grid = (*self.orientations.tolist(), *self.frequencies.tolist())
         weights = self._groups[0].record.fingerprint
         return self.layers, grid, self._stimulus, self._rectified, self._format, weights
-
-
-def _orientations(given: int | Sequence[float]) -> Tensor:
-    if isinstance(given, int):
-        if given < 1:
-            raise ValueError(f"tuning takes at least one orientation, got {given}")
-        return torch.arange(given, dtype=torch.float64) * torch.pi / given
-    angles = torch.as_tensor(given, dtype=torch.float64).flatten()
-    if not len(angles) or not angles.isfinite().all():
-        raise ValueError(f"orientations are one or more finite angles in radians, got {given!r}")
-    ascending = bool((angles.diff() > 0).all())
-    if not ascending or angles[0] < 0 or angles[-1] >= torch.pi:
-        raise ValueError(
-            "orientations ascend within 0 to pi (without pi: a grating comes back after half a "
-            f"turn), got {[round(angle, 3) for angle in angles.tolist()]}"
-        )
-    return angles
-
-
-def _frequencies(given: int | Sequence[float]) -> Tensor:
-    if isinstance(given, int):
-        if given < 1:
-            raise ValueError(f"tuning takes at least one frequency, got {given}")
-        low, high = log(LOWEST), log(HIGHEST)
-        return torch.linspace(low, high, given, dtype=torch.float64).exp()
-    found = torch.as_tensor(given, dtype=torch.float64).flatten()
-    if not len(found) or not (found > 0).all() or not (found.diff() > 0).all():
-        raise ValueError(
-            "frequencies ascend above 0, in cycles per pixel, got "
-            f"{[round(one, 4) for one in found.tolist()]}"
-        )
-    if found[-1] > NYQUIST:
-        raise ValueError(
-            f"a frequency of {found[-1]:.3g} cycles per pixel cannot be shown; the highest that "
-            f"pixels show is {NYQUIST} (Nyquist)"
-        )
-    return found
 
 
 def _convolutions(model: VisionModel) -> list[str]:
@@ -297,8 +262,8 @@ def _checked(model: VisionModel, name: str) -> Layer:
     return layer
 
 
-def _is_free(layer: Layer) -> bool:
-    """Tell whether the layer has a position that touches no padding, so that it stands for all."""
-    if not layer.spatial or layer.field.whole:
+def _is_free(model: VisionModel, layer: Layer) -> bool:
+    """Tell whether the layer has positions without padding, and they are copies of one unit."""
+    if not layer.spatial or layer.field.whole or place_bound(model.structure, [layer.name]):
         return False
     return layer.field.free_positions(*layer.shape[1:]) is not None

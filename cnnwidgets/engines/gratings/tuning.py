@@ -48,8 +48,8 @@ class Tuning(Result):
 
     Notes
     -----
-    The indices are NaN for a silent unit, and where the stimuli do not tell (one orientation only,
-    a curve that does not fall to half its height).
+    The indices are NaN for a silent unit, and where the stimuli do not tell: one orientation only,
+    a curve that does not fall to half its height, or of which not all was shown yet.
 
     References
     ----------
@@ -98,15 +98,18 @@ class Tuning(Result):
 
     @cached_property
     def response(self) -> Tensor:
-        """The response that the indices are computed from, [O, F, unit], nowhere negative."""
+        """The response that the indices are computed from, [O, F, unit], nowhere negative.
+
+        NaN where a grating was not shown yet.
+        """
         found = self.f1 if self.measure == "f1" else (self.f0 - self.blank).clamp_min(0)
-        found = found.nan_to_num(0)  # of gratings that were not shown yet
-        return found.where(found.amax((0, 1)) > _ROUNDING * self.blank.abs(), 0)
+        peak = found.nan_to_num(0).amax((0, 1))
+        return found.where((peak > _ROUNDING * self.blank.abs()) | found.isnan(), 0)
 
     @cached_property
     def peak(self) -> Tensor:
         """The largest response, [unit]; NaN for a silent unit."""
-        peak = self.response.flatten(0, 1).amax(0)
+        peak = self.response.nan_to_num(0).amax((0, 1))
         return peak.where(peak > 0, torch.nan)
 
     @cached_property
@@ -117,7 +120,7 @@ class Tuning(Result):
     @cached_property
     def best(self) -> Tensor:
         """Number of the best orientation and frequency, int64 [unit, 2]; (0, 0) if silent."""
-        place = self.response.flatten(0, 1).argmax(0)
+        place = self.response.nan_to_num(0).flatten(0, 1).argmax(0)
         count = len(self.frequencies)
         return torch.stack([torch.div(place, count, rounding_mode="floor"), place % count], 1)
 
@@ -137,7 +140,9 @@ class Tuning(Result):
         if len(self.orientations) < 2:
             return torch.full_like(self.blank, torch.nan)
         angle = vector_sum(self.orientations, self.orientation_curve).angle() / 2
-        return (angle % torch.pi).where(~self.silent, torch.nan)
+        # Rounding would make almost half a turn of an angle that is nearly 0.
+        angle = angle.where(angle.abs() > _ROUNDING, 0) % torch.pi
+        return angle.where(~self.silent, torch.nan)
 
     @cached_property
     def preferred_frequency(self) -> Tensor:
@@ -192,15 +197,20 @@ class Tuning(Result):
 
     @property
     def low_pass(self) -> Tensor:
-        """Whether the frequency curve has no low cut in the range that was shown, bool [unit]."""
-        return self.frequency_cuts[0].isnan() & ~self.silent
+        """Whether the frequency curve has no low cut in the range that was shown, bool [unit].
+
+        Nothing is low-pass of which one frequency was shown.
+        """
+        if len(self.frequencies) < 2:
+            return torch.zeros_like(self.silent)
+        return self.frequency_curve[0] > self.peak / 2
 
     @cached_property
     def modulation(self) -> Tensor:
         """F1 / F0 at the best stimulus, [unit]: pi/2 for a rectified linear unit, 0 for energy.
 
-        F0 is the whole mean here, with what the blank gives, so the ratio lies between 0 and 2;
-        above 1 a unit is called simple.
+        F0 is the whole mean here, with what the blank gives, so the ratio of rectified responses
+        lies between 0 and 2; above 1 a unit is called simple.
         """
         o, f = self.best.unbind(1)
         units = torch.arange(self.units)

@@ -14,12 +14,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from cnnwidgets.engines.gratings.sampling import middle
-from cnnwidgets.engines.gratings.stimuli import Grating, render
-from cnnwidgets.engines.memory import Portions, a_pass, fitted
-from cnnwidgets.engines.pace import pictures_at_once
+from cnnwidgets.engines.gratings.rig import Rig
+from cnnwidgets.engines.gratings.stimuli import Grating
 from cnnwidgets.engines.provenance import provenance_of
-from cnnwidgets.graph import Layer, any_size, visit
 from cnnwidgets.models import VisionModel
 from cnnwidgets.results import Progress, Result, no_progress
 
@@ -74,12 +71,12 @@ class Series(Result):
 
     @property
     def suppression(self) -> Tensor:
-        """(peak - last) / peak of the mean responses, [unit]: how much the largest size costs.
+        """(peak - largest) / peak of the mean responses, [unit]: what the largest diameter costs.
 
-        NaN for a silent unit.
+        NaN for a silent unit. Of a size tuning only.
         """
-        peak = self.f0.amax(0)
-        return ((peak - self.f0[-1]) / peak).where(peak > 0, torch.nan)
+        peak, largest = self.f0.amax(0), self.f0[self.values.argmax()]
+        return ((peak - largest) / peak).where(peak > 0, torch.nan)
 
 
 def respond(
@@ -111,7 +108,7 @@ def respond(
     MemoryError
         Not even one picture fits.
     """
-    return _Rig(model, layer, position).respond(gratings, rectified, progress)
+    return Rig(model, layer, position).respond(gratings, rectified, progress)
 
 
 def phase_tuning(
@@ -125,10 +122,12 @@ def phase_tuning(
     progress: Progress = no_progress,
 ) -> Series:
     """Vary a grating's phase, evenly over a turn; 0 is brightest in the middle of the field."""
+    if phases < 3:
+        raise ValueError(f"a first harmonic takes at least 3 phases, got {phases}")
     values = [2 * pi * k / phases for k in range(phases)]
     shown = [replace(stimulus, phase=value) for value in values]
     return _series(
-        _Rig(model, layer, position), "phase", values, [[one] for one in shown], rectified, progress
+        Rig(model, layer, position), "phase", values, [[one] for one in shown], rectified, progress
     )
 
 
@@ -144,7 +143,7 @@ def contrast_response(
 ) -> Series:
     """Vary a grating's contrast; the mean response over all phases."""
     shown = [_at_all_phases(replace(stimulus, contrast=one)) for one in contrasts]
-    rig = _Rig(model, layer, position)
+    rig = Rig(model, layer, position)
     return _series(rig, "contrast", contrasts, shown, rectified, progress)
 
 
@@ -165,7 +164,7 @@ def size_tuning(
     diameters : px; None takes thirteen from 0 to one and a half times the field's side: then the
         patch covers its corners.
     """
-    rig = _Rig(model, layer, position)
+    rig = Rig(model, layer, position)
     if diameters is None:
         largest = 1.5 * max(rig.field.size)
         diameters = [largest * k / 12 for k in range(13)]
@@ -173,101 +172,16 @@ def size_tuning(
     return _series(rig, "diameter", diameters, shown, rectified, progress)
 
 
-class _Rig:
-    """Where the units of a layer look, and the smallest pictures that show them all they see."""
-
-    def __init__(self, model: VisionModel, layer: str, position: tuple[int, int] | None) -> None:
-        self.model, self.layer = model, model.layer(layer)
-        self.field = self.layer.field
-        self.position = placed(self.layer, position)
-        self.padded = bool(self.position) and self.field.touches_padding(*self.position)
-        self.record = fitted(
-            lambda: model.structure, a_pass(model.name, model.input_shape[1:]), model.device
-        )
-        extent = (model.input_shape[1], model.input_shape[2])
-        self.extent, self.read_at = extent, self.position
-        self._shift = (0, 0)
-        if self.position and not self.padded and any_size(self.record, [layer]):
-            self._make_smaller()
-
-    def _make_smaller(self) -> None:
-        """Read the first position that sees no padding, in a picture that ends with its field."""
-        free = self.field.free_positions(*self.layer.shape[1:])
-        assert free is not None  # the position is one of them
-        self.read_at = free[:2]
-        there, here = self.field.box(*self.read_at), self.field.box(*self.position)
-        self.extent = there[2], there[3]
-        self._shift = there[0] - here[0], there[1] - here[1]
-
-    def respond(self, gratings: Sequence[Grating], rectified: bool, progress: Progress) -> Tensor:
-        model, name = self.model, self.layer.name
-        found = torch.empty(len(gratings), self.layer.units, dtype=torch.float64)
-        placed_here = [self._placed(one) for one in gratings]
-
-        def show(part: slice) -> None:
-            def take(_: str, first: int, activation: Tensor) -> None:
-                start = part.start + first
-                if self.read_at:
-                    activation = activation[:, :, self.read_at[0], self.read_at[1]]
-                found[start : start + len(activation)] = activation.double().cpu()
-
-            shown = render(placed_here[part], model.input_shape[0], *self.extent)
-            pictures = model.normalize(shown.to(model.device, model.dtype))
-            visit(self.record, pictures, [name], take)
-            self.record.check_current()
-
-        own = model.input_shape[1] * model.input_shape[2]
-        portions = Portions()
-        portions.largest = max(
-            1, pictures_at_once(model) * own // (self.extent[0] * self.extent[1])
-        )
-        asked = f"one grating of {self.extent[0]} × {self.extent[1]}"
-        for part, _ in portions.each(len(gratings), show, asked, model.device):
-            progress(part.stop, len(gratings))
-        return found.clamp_min_(0) if rectified else found
-
-    def _placed(self, one: Grating) -> Grating:
-        """Give a grating about the middle of the field, in the coordinates of our pictures."""
-        if not self.position:
-            return one
-        y, x = one.centre or self.field.centre(*self.position)
-        return replace(one, centre=(y + self._shift[0], x + self._shift[1]))
-
-
-def placed(layer: Layer, position: tuple[int, int] | None) -> tuple[int, ...]:
-    """Give a position of a layer, by default the middle one of those that see no padding.
-
-    Raises
-    ------
-    ValueError
-        There is no such position.
-    """
-    if not layer.spatial:
-        if position is not None:
-            raise ValueError(f"{layer.name} is a vector, its units have no position")
-        return ()
-    rows, columns = layer.shape[1:]
-    if position is None:
-        free = layer.field.free_positions(rows, columns)
-        if layer.field.whole or free is None:
-            return middle((rows, columns))
-        return (free[0] + free[2]) // 2, (free[1] + free[3]) // 2
-    row, column = position
-    if not (0 <= row < rows and 0 <= column < columns):
-        raise ValueError(
-            f"{layer.name} has {rows} rows and {columns} columns; position {position} was asked"
-        )
-    return row, column
-
-
 def _series(
-    rig: _Rig,
+    rig: Rig,
     varied: str,
     values: Sequence[float],
     shown: Sequence[Sequence[Grating]],
     rectified: bool,
     progress: Progress,
 ) -> Series:
+    if not shown:
+        raise ValueError(f"there is no {varied} to show; give at least one")
     flat = [one for group in shown for one in group]
     responses = rig.respond(flat, rectified, progress)
     return Series(
@@ -279,7 +193,7 @@ def _series(
         responses=responses.view(len(shown), -1, rig.layer.units),
         orientation=flat[0].orientation,
         frequency=flat[0].frequency,
-        padded=rig.padded or rig.field.whole,
+        padded=rig.padded,
     )
 
 
