@@ -11,33 +11,9 @@ from cnnwidgets.engines.gratings import tuning
 from cnnwidgets.models import wrap_model
 from cnnwidgets.widgets import TuningExplorer, grating_series, tuning_explorer
 from cnnwidgets.widgets.layer_tunings import LayerTuning
-from cnnwidgets.widgets.scheduler import Lane
 from tests.as_found import model_as_found
-from tests.widgets import rig
 from tests.widgets.tiny import pictures
-
-
-@pytest.fixture
-def inline():
-    return Lane(inline=True, clock=lambda: 0.0)
-
-
-@pytest.fixture
-def explorer(inline):
-    explorer = TuningExplorer(rig.network(), pictures(), unit=1, lane=inline)
-    rig.settle(explorer)
-    yield explorer
-    explorer.close()
-
-
-@pytest.fixture(scope="module")
-def measured():
-    """One explorer for many values: a sweep each would be most of the time."""
-    explorer = TuningExplorer(
-        rig.network(), pictures(), unit=1, lane=Lane(inline=True, clock=lambda: 0.0)
-    )
-    yield explorer
-    explorer.close()
+from tests.widgets.tuning import rig
 
 
 def test_layers_that_see_padding_or_the_whole_picture_live_on(explorer):

@@ -7,22 +7,10 @@ import pytest
 import torch
 
 from cnnwidgets.engines.gratings import contrast_response, phase_tuning, tuning
-from cnnwidgets.widgets import TuningExplorer
-from cnnwidgets.widgets.scheduler import Lane
-from tests.widgets import rig
-from tests.widgets.tiny import pictures
+from tests.widgets.tuning import rig
 
 UNIT = 1
 THIN = "\N{THIN SPACE}"
-
-
-@pytest.fixture(scope="module")
-def measured():
-    """One explorer for all: a sweep each would be most of the time."""
-    lane = Lane(inline=True, clock=lambda: 0.0)
-    explorer = TuningExplorer(rig.network(), pictures(), unit=UNIT, lane=lane)
-    yield explorer
-    explorer.close()
 
 
 @pytest.fixture

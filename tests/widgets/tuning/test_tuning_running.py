@@ -18,13 +18,8 @@ from cnnwidgets.widgets import TuningExplorer, grating_drift, tuning_explorer
 from cnnwidgets.widgets.layer_tunings import LayerTuning
 from cnnwidgets.widgets.scheduler import Lane
 from tests.as_found import model_as_found
-from tests.widgets import rig
 from tests.widgets.tiny import pictures
-
-
-@pytest.fixture
-def inline():
-    return Lane(inline=True, clock=lambda: 0.0)
+from tests.widgets.tuning import rig
 
 
 def test_exports_before_there_is_anything_say_so(lane, monkeypatch):

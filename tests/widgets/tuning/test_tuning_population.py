@@ -11,24 +11,10 @@ from ipywidgets.widgets.widget import _instances  # Widget.widgets warns
 from cnnwidgets.engines.gratings import tuning
 from cnnwidgets.widgets import TuningExplorer, population_sweep
 from cnnwidgets.widgets.population_words import COURSES, INDICES
-from cnnwidgets.widgets.scheduler import Lane
-from tests.widgets import rig
 from tests.widgets.tiny import pictures
+from tests.widgets.tuning import rig
 
 CONVOLUTIONS = ["0", "3", "5"]
-
-
-@pytest.fixture
-def inline():
-    return Lane(inline=True, clock=lambda: 0.0)
-
-
-@pytest.fixture
-def explorer(inline):
-    explorer = TuningExplorer(rig.network(), pictures(), unit=1, lane=inline)
-    rig.settle(explorer)
-    yield explorer
-    explorer.close()
 
 
 @pytest.fixture

@@ -14,32 +14,8 @@ from cnnwidgets.engines.gratings import size_tuning, tuning
 from cnnwidgets.widgets import TuningExplorer
 from cnnwidgets.widgets.layer_tunings import LayerTuning, SweepQuestion
 from cnnwidgets.widgets.scheduler import Lane
-from tests.widgets import rig
 from tests.widgets.tiny import pictures
-
-
-@pytest.fixture
-def inline():
-    """A lane on which every move but the first is a preview, until `rig.settle`."""
-    return Lane(inline=True, clock=lambda: 0.0)
-
-
-@pytest.fixture
-def explorer(inline):
-    explorer = TuningExplorer(rig.network(), pictures(), unit=1, lane=inline)
-    rig.settle(explorer)
-    yield explorer
-    explorer.close()
-
-
-@pytest.fixture(scope="module")
-def measured():
-    """One explorer for many values: a sweep each would be most of the time."""
-    explorer = TuningExplorer(
-        rig.network(), pictures(), unit=1, lane=Lane(inline=True, clock=lambda: 0.0)
-    )
-    yield explorer
-    explorer.close()
+from tests.widgets.tuning import rig
 
 
 def at(explorer):

@@ -7,22 +7,8 @@ import torch
 
 from cnnwidgets.engines.gratings import phase_tuning
 from cnnwidgets.widgets import Selection, TuningExplorer, UnitExplorer
-from cnnwidgets.widgets.scheduler import Lane
-from tests.widgets import rig
 from tests.widgets.tiny import pictures
-
-
-@pytest.fixture
-def inline():
-    return Lane(inline=True, clock=lambda: 0.0)
-
-
-@pytest.fixture
-def explorer(inline):
-    explorer = TuningExplorer(rig.network(), pictures(), unit=1, lane=inline)
-    rig.settle(explorer)
-    yield explorer
-    explorer.close()
+from tests.widgets.tuning import rig
 
 
 def best_angle(explorer):
