@@ -62,7 +62,7 @@ class Notebook:
         self.page = page
         self.errors: list[str] = []
         page.on("console", self._note)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
 
     def ready(self, name: str) -> None:
         """Wait until the notebook stands and its kernel has started."""
@@ -111,11 +111,16 @@ class Notebook:
     def set_theme(self, dark: bool) -> None:
         """Choose JupyterLab's dark or light theme, and wait until it is there."""
         theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+        light = "false" if dark else "true"
+        body = self.page.locator(f'body[data-jp-theme-light="{light}"]')
+        if body.count():
+            return
         self.page.evaluate(
             "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
         )
-        light = "false" if dark else "true"
-        self.page.locator(f'body[data-jp-theme-light="{light}"]').wait_for(state="attached")
+        body.wait_for(state="attached")
+        # Lab takes the old theme away after that, and stumbles over a third one meanwhile.
+        self.page.wait_for_timeout(500)
 
     def set_width(self, selector: str, width: int) -> None:
         """Make an element of an output this wide, in CSS pixels, by the width of its output."""

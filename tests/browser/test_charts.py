@@ -66,11 +66,11 @@ DOT = """(number) => {
   return [left + width / 2, top + height / 2];
 }"""
 # The polar plot is as wide as it is high; bqplot lays out only what is on the screen.
-SETTLED = """(zoom) => [...document.querySelectorAll(".cw-chart")].slice(1, 3).every((chart) => {
+SETTLED = """(zoom) => [...document.querySelectorAll(".cw-chart")].slice(1, 3).every((chart, n) => {
   const figure = chart.querySelector(".bqplot");
   const area = chart.querySelector(".plotarea_events").getBoundingClientRect();
   return figure.currentCSSZoom === zoom &&
-    Math.abs(area.width / zoom + 30 + 12 - figure.offsetWidth) < 2;
+    Math.abs(area.width / zoom + [30, 40][n] + 12 - figure.offsetWidth) < 2;
 })"""
 FILLS = """(selector) => [...document.querySelectorAll(selector)].map(
   (shape) => getComputedStyle(shape).fill)"""
