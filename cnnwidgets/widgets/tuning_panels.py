@@ -98,7 +98,7 @@ class TuningPanels:
         angles, frequencies = tuning.orientations.rad2deg().numpy(), tuning.frequencies.numpy()
         away = np.abs(np.log(frequencies / max(q.grating.frequency, 1e-6)))
         row, column = int(away.argmin()), nearest_angle(angles, degrees(q.grating.orientation))
-        peak = float(tuning.response[:, :, q.unit].max())
+        peak = float(tuning.response[:, :, q.unit].nan_to_num(0).max())
         self.orientation.show(
             angles=angles,
             radii=response[:, row],

@@ -154,7 +154,7 @@ def tuning_figure(look: GratingLook, tuning: Tuning | None) -> bytes:
 
 def tuning_pixels(tuning: Tuning, unit: int) -> NDArray[np.uint8]:
     """Draw a unit's joint tuning as cells in viridis, [frequency, orientation, 3], lowest below."""
-    response = tuning.response[:, :, unit].T.flip(0).numpy()
+    response = tuning.response[:, :, unit].nan_to_num(0).T.flip(0).numpy()
     return VIRIDIS[levels(response, float(response.max()))]
 
 

@@ -151,7 +151,7 @@ def test_what_is_shown_names_the_checkpoint(model, states, inline):
     )
     assert explorer._status.text.startswith("epoch 1 · unit 2 at row ")
     assert explorer._controls.checkpoints.name.value == "epoch 1"
-    assert explorer._controls._name.children[1].value == "Tiny"
+    assert explorer._controls._selected.model.children[1].value == "Tiny"
     assert "map of Tiny (epoch 1) 4 unit 2" in explorer._panels.picture.alt
     assert ", epoch 1, " in explorer._panels.seen.alt
     assert "that epoch 1 4 unit 2 answers" in explorer.top_nine.view.alt
@@ -289,7 +289,7 @@ def test_explorers_that_share_a_selection_follow(model, states, inline):
     assert first.checkpoint == third.checkpoint == 1 and second.checkpoint is None
     for each in (first, second, third):
         assert_shows(each, states[1])
-    assert second._controls._name.children[1].value == "Tiny (checkpoint 1)"
+    assert second._controls._selected.model.children[1].value == "Tiny (checkpoint 1)"
     with pytest.raises(ValueError, match="the shared selection is of Tiny"):
         UnitExplorer(network(), selection=first.selection, lane=inline)
     first.selection.model = model
