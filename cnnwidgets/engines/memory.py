@@ -25,7 +25,12 @@ class Portions:
         self.largest: int | None = None
 
     def each(
-        self, count: int, work: Callable[[slice], Answer], asked: str, device: torch.device
+        self,
+        count: int,
+        work: Callable[[slice], Answer],
+        asked: str,
+        device: torch.device,
+        at_most: int | None = None,
     ) -> Iterator[tuple[slice, Answer]]:
         """Work through `count` things in order, and give each part with its answer.
 
@@ -33,6 +38,7 @@ class Portions:
         ----------
         work : may leave nothing behind when it raises: then it is asked for half as many.
         asked : what one thing is, for the sentence: "one unit of features.9".
+        at_most : how many to take at a time even where more would fit: so that none is long.
 
         Raises
         ------
@@ -41,7 +47,8 @@ class Portions:
         """
         first = 0
         while first < count:
-            part, fits = slice(first, min(count, first + (self.largest or count))), True
+            room = min(self.largest or count, at_most or count)
+            part, fits = slice(first, min(count, first + room)), True
             try:
                 answer = work(part)
             except (MemoryError, RuntimeError) as error:

@@ -24,6 +24,11 @@ def pictures_at_once(model: VisionModel) -> int:
     return max(1, min(_MOST, _WORK_AT_ONCE // max(work, default=1)))
 
 
+def pixels_at_once(model: VisionModel) -> int:
+    """Give how many pixels these pictures have in all: for pictures of another size."""
+    return pictures_at_once(model) * prod(model.input_shape[1:])
+
+
 def _per_value(part: nn.Module | None) -> int:
     """Give how many multiplications a layer's value costs; moving it costs as much as some."""
     weight = getattr(part, "weight", None)

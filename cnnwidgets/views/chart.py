@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnwidgets.views.chart_caption import Caption
 from cnnwidgets.views.layout import close_tree
 from cnnwidgets.views.span import Span, words
+from cnnwidgets.views.view import refuse_unknown
 
 HEIGHT = 196  # px of a figure
 INK, SOFT = "var(--cw-ink)", "var(--cw-soft)"
@@ -65,7 +66,7 @@ class Chart(ipywidgets.VBox):
     margin = MARGIN
 
     def __init__(self, **state: Any) -> None:
-        self._refuse_unknown(state)
+        refuse_unknown(self, state)
         self._drawing = True  # nothing is drawn before all is there
         self._owned: list[ipywidgets.Widget] = []
         self._named: dict[str, dict[str, str]] = {}  # the labels of each axis, by their shares
@@ -102,7 +103,7 @@ class Chart(ipywidgets.VBox):
         TraitError
             For a value its trait refuses, or values that do not fit each other.
         """
-        self._refuse_unknown(state)
+        refuse_unknown(self, state)
         self._drawing = True
         try:
             for name, value in state.items():
@@ -233,11 +234,6 @@ class Chart(ipywidgets.VBox):
             - set(ipywidgets.VBox.class_trait_names())
             - {"chosen", "brushed"}
         )
-
-    def _refuse_unknown(self, state: dict[str, Any]) -> None:
-        unknown = sorted(set(state) - set(self.trait_names()))
-        if unknown:
-            raise TypeError(f"{type(self).__name__} has no trait {', '.join(unknown)}.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.alt or self.title or 'empty'}"

@@ -50,6 +50,19 @@ def stamped(value: dict[str, Any], _view: "View") -> dict[str, Any]:
     return {**value, "serial": next(_serial)} if value else {}
 
 
+def refuse_unknown(owner: t.HasTraits, state: dict[str, Any]) -> None:
+    """Refuse names that are no traits: plain ipywidgets would drop them.
+
+    Raises
+    ------
+    TypeError
+        With the names.
+    """
+    unknown = sorted(set(state) - set(owner.trait_names()))
+    if unknown:
+        raise TypeError(f"{type(owner).__name__} has no trait {', '.join(unknown)}.")
+
+
 class Numbers(t.List[float]):
     """A trait of plain floats, taken from any sequence: `length` of them or none, or any number."""
 
@@ -96,7 +109,7 @@ class View(anywidget.AnyWidget):
     """What, where, how much, for those who do not see the drawing; at most 200 signs."""
 
     def __init__(self, **state: Any) -> None:
-        self._refuse_unknown(state)
+        refuse_unknown(self, state)
         # One id for all views: the page then holds the shared stylesheet once.
         super().__init__(_anywidget_id="cnnwidgets", **state)
 
@@ -110,7 +123,7 @@ class View(anywidget.AnyWidget):
         TraitError
             For a value its trait refuses.
         """
-        self._refuse_unknown(state)
+        refuse_unknown(self, state)
         with self.hold_sync():
             for name, value in state.items():
                 setattr(self, name, value)
@@ -121,11 +134,6 @@ class View(anywidget.AnyWidget):
         if layout is not None:
             layout.close()
         super().close()
-
-    def _refuse_unknown(self, state: dict[str, Any]) -> None:
-        unknown = sorted(set(state) - set(self.trait_names()))
-        if unknown:
-            raise TypeError(f"{type(self).__name__} has no trait {', '.join(unknown)}.")
 
     def __repr__(self) -> str:
         # Also the plain text that stays in a saved notebook when no kernel runs.

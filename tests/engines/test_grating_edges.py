@@ -13,6 +13,7 @@ from cnnwidgets.engines.gratings import (
     phase_tuning,
     render,
     respond,
+    showing,
     size_tuning,
     tuning,
 )
@@ -135,3 +136,24 @@ def test_bad_input_is_told(wrong, match: str) -> None:
     model = wrapped(nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU()))
     with pytest.raises(ValueError, match=match):
         wrong(model)
+
+
+def test_no_call_takes_more_pictures_than_make_it_long(monkeypatch) -> None:
+    """A grating of many pictures, shown alone or in copies, is shown in parts: sliders wait."""
+    torch.manual_seed(0)
+    model = wrapped(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 30 * 30, 3)))
+    whole = tuning(model, ["0", "2"], orientations=2, frequencies=[0.1, 0.25])
+    sizes = []
+
+    def counted(stimuli, *size):
+        sizes.append(len(stimuli) * size[1] * size[2])
+        return render(stimuli, *size)
+
+    monkeypatch.setattr(showing, "pixels_at_once", lambda _: 5 * 32 * 32)
+    monkeypatch.setattr(showing, "render", counted)
+    parts = tuning(model, ["0", "2"], orientations=2, frequencies=[0.1, 0.25])
+    assert max(sizes) <= 5 * 32 * 32 and len(sizes) > 8
+    for name, found in parts.items():
+        torch.testing.assert_close(found.f0, whole[name].f0, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(found.f1, whole[name].f1, rtol=1e-5, atol=1e-6)
+        assert found.provenance.at_once is None  # memory was not short

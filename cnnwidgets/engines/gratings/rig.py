@@ -12,7 +12,7 @@ from torch import Tensor
 from cnnwidgets.engines.gratings.sampling import middle
 from cnnwidgets.engines.gratings.stimuli import Grating, render
 from cnnwidgets.engines.memory import Portions, a_pass, fitted
-from cnnwidgets.engines.pace import pictures_at_once
+from cnnwidgets.engines.pace import pixels_at_once
 from cnnwidgets.graph import Layer, any_size, visit, visit_inside
 from cnnwidgets.models import VisionModel
 from cnnwidgets.results import Progress
@@ -64,11 +64,9 @@ class Rig:
             self._read(model.normalize(shown.to(model.device, model.dtype)), part.start, keep)
             self.record.check_current()
 
-        own = model.input_shape[1] * model.input_shape[2]
-        portions = Portions()
-        portions.largest = max(1, pictures_at_once(model) * own // prod(self.extent))
         asked = f"one grating of {self.extent[0]} × {self.extent[1]}"
-        for part, _ in portions.each(len(gratings), show, asked, model.device):
+        room = max(1, pixels_at_once(model) // prod(self.extent))
+        for part, _ in Portions().each(len(gratings), show, asked, model.device, room):
             progress(part.stop, len(gratings))
         return found.clamp_min_(0) if rectified else found
 

@@ -22,7 +22,7 @@ from cnnwidgets.engines.gratings.sampling import (
 )
 from cnnwidgets.engines.gratings.stimuli import Grating, render
 from cnnwidgets.engines.memory import Portions, a_pass, fitted
-from cnnwidgets.engines.pace import pictures_at_once
+from cnnwidgets.engines.pace import pixels_at_once
 from cnnwidgets.graph import Layer, any_size, visit, visit_inside
 from cnnwidgets.graph.visit import Take
 from cnnwidgets.models import VisionModel
@@ -62,6 +62,7 @@ class Group:
     ) -> None:
         self.layers, self.free = tuple(layers), free
         self._model, self._rectified = model, rectified
+        self._pixels_at_once = pixels_at_once(model)
         self._gratings = [
             replace(stimulus, orientation=o, frequency=f) for o in orientations for f in frequencies
         ]
@@ -69,18 +70,14 @@ class Group:
         self.by_name = {layer.name: layer for layer in layers}
         fields, extent = [layer.field for layer in layers], model.input_shape[1:]
         self.record = fitted(lambda: model.structure, a_pass(model.name, extent), model.device)
-        self._resizable = resizable = any_size(self.record, self._names)
+        self._resizable = any_size(self.record, self._names)
         # Channels last is what convolutions like; a recorded view may not fit it.
-        self._order = torch.channels_last if resizable else torch.contiguous_format
+        self._order = torch.channels_last if self._resizable else torch.contiguous_format
         if free:
-            grid = (orientations, frequencies)
-            self._showings = plan(
-                fields,
-                *grid,
-                resizable=resizable,
-                phase_gap=phase_gap,
-            )
             self._step = spacing(fields)
+            self._showings = plan(
+                fields, orientations, frequencies, resizable=self._resizable, phase_gap=phase_gap
+            )
         else:
             self._step = (0, 0)  # of the one position that is read
             self._showings = shown_alone(extent, len(self._gratings), phase_gap)
@@ -124,10 +121,8 @@ class Group:
         def size(number: int) -> tuple[int, int]:
             return self._showings[number].height, self._showings[number].width
 
-        at_once = pictures_at_once(self._model)
-        own = self._model.input_shape[1] * self._model.input_shape[2]
-        for (height, width), same in groupby(sorted(numbers, key=size), key=size):
-            room = max(1, at_once * own // (height * width))
+        for pixels, same in groupby(sorted(numbers, key=size), key=size):
+            room = self._room(*pixels)
             batch: list[int] = []
             count = 0
             for number in same:
@@ -138,6 +133,10 @@ class Group:
                 batch.append(number)
                 count += pictures
             yield batch
+
+    def _room(self, height: int, width: int) -> int:
+        """Give how many pictures of this size make no call long."""
+        return max(1, self._pixels_at_once // (height * width))
 
     def _measured(
         self, batch: Sequence[int], portions: Portions, between: Callable[[], None]
@@ -167,7 +166,8 @@ class Group:
             return found
 
         asked = f"one grating of {height} × {width}"
-        for _, parts in portions.each(len(stimuli), show, asked, self._model.device):
+        room = self._room(height, width)
+        for _, parts in portions.each(len(stimuli), show, asked, self._model.device, room):
             for name, rows, each in parts:
                 for row, part in zip(rows, each, strict=True):
                     sums[name][row] += part
@@ -192,14 +192,13 @@ class Group:
             take_answers(name, 0, part[:, :, rows, columns])
 
         def take_map(name: str, first: int, activation: Tensor) -> None:
-            if not self.free and activation.dim() == 4:
-                row, column = middle(activation.shape[2:])
-                take_answers(name, first, activation[:, :, row, column])
-            elif self.free:
+            if self.free:
                 rows, columns = positions(self.by_name[name].field, showing, self._step)
-                take_answers(name, first, activation[:, :, rows, columns])
-            else:
-                take_answers(name, first, activation)
+                activation = activation[:, :, rows, columns]
+            elif activation.dim() == 4:
+                row, column = middle(activation.shape[2:])
+                activation = activation[:, :, row, column]
+            take_answers(name, first, activation)
 
         if self.free and self._resizable:
             visit_inside(self.record, pictures, self._names, take_part)
