@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -22,6 +22,23 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 def seeds() -> None:
     random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def full_precision(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On a GPU: TensorFloat-32 has 1e-3; whether to use it is the user's choice."""
+    if request.node.get_closest_marker("gpu") is None:
+        yield
+        return
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    ):
+        yield
+    torch.backends.cuda.matmul.allow_tf32 = before
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,8 @@
 """The caption of a strip that is folded until the reader opens it."""
 
-from typing import Any
-
 import traitlets as t
 
-from cnnwidgets.views.view import View, source
+from cnnwidgets.views.view import Buttons, View, source
 
 
 class Fold(View):
@@ -22,14 +20,7 @@ class Fold(View):
     """Steps of long work that are done."""
     total = t.Int(0, min=0).tag(sync=True)
     """All steps; a bar is shown where this is above 0."""
-    buttons: t.List[Any] = t.List().tag(sync=True)
+    buttons = Buttons().tag(sync=True)
     """[{"name", "label"}, ...]."""
     pressed = t.Dict().tag(sync=True, echo_update=False)
     """Written by the browser: {"name", "count"}."""
-
-    @t.validate("buttons")
-    def _check_buttons(self, proposal: Any) -> list[dict[str, str]]:
-        for button in proposal["value"]:
-            if set(button) != {"name", "label"}:
-                raise t.TraitError(f"a button holds name and label; got {button!r}.")
-        return [{"name": b["name"], "label": b["label"]} for b in proposal["value"]]

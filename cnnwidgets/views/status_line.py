@@ -5,7 +5,7 @@ from typing import Any
 
 import traitlets as t
 
-from cnnwidgets.views.view import View, source
+from cnnwidgets.views.view import Buttons, View, source
 
 STATES = ("ready", "busy", "working", "waiting", "stopped", "warning", "refused", "error")
 _serial = count(1)
@@ -35,7 +35,7 @@ class StatusLine(View):
     """Steps of long work that are done."""
     total = t.Int(0, min=0).tag(sync=True)
     """All steps; a bar is shown where this is above 0."""
-    buttons: t.List[Any] = t.List().tag(sync=True)
+    buttons = Buttons().tag(sync=True)
     """[{"name", "label"}, ...]; one named "stop" is also pressed by the key S."""
     panel = t.Unicode().tag(sync=True)
     """Text below the line (code, details of an error), with Copy and Close; "" for none."""
@@ -62,13 +62,6 @@ class StatusLine(View):
         """
         self.download = {"name": name, "type": kind, "data": bytes(data), "count": next(_serial)}
         self.download = {}
-
-    @t.validate("buttons")
-    def _check_buttons(self, proposal: Any) -> list[dict[str, str]]:
-        for button in proposal["value"]:
-            if set(button) != {"name", "label"}:
-                raise t.TraitError(f"a button holds name and label; got {button!r}.")
-        return [{"name": b["name"], "label": b["label"]} for b in proposal["value"]]
 
     def _close_panel(self, change: dict[str, Any]) -> None:
         if change["new"].get("name") == "close":

@@ -76,6 +76,17 @@ class Numbers(t.List[float]):
         return numbers(value, wanted, str(self.name))
 
 
+class Buttons(t.List[Any]):
+    """A trait of words to press: [{"name", "label"}, ...]."""
+
+    def validate(self, obj: Any, value: Any) -> list[dict[str, str]]:
+        """Give plain copies, each with a name and a label."""
+        for button in value:
+            if set(button) != {"name", "label"}:
+                raise t.TraitError(f"a button holds name and label; got {button!r}.")
+        return [{"name": b["name"], "label": b["label"]} for b in value]
+
+
 class View(anywidget.AnyWidget):
     """A drawing with a caption above it: title, notes, and one number at the right.
 

@@ -1,5 +1,6 @@
 """A notebook that is open in a browser: what a user does there, and what he sees."""
 
+import ast
 import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,14 @@ READY = f"""async () => {{
 ERRORS = f"""() => {PANEL}.content.widgets.flatMap(cell =>
     (cell.model.sharedModel.outputs ?? []).filter(output => output.output_type === "error")
         .map(output => output.traceback.join("\\n")))"""
+ASKED = f"""async expression => {{
+    const future = {PANEL}.sessionContext.session.kernel.requestExecute(
+        {{ code: "", silent: true, user_expressions: {{ asked: expression }} }});
+    const reply = await future.done;
+    const {{ data, evalue }} = reply.content.user_expressions.asked;
+    if (!data) throw new Error(evalue);
+    return data["text/plain"];
+}}"""
 PRINTED = f"""cell => {PANEL}.content.widgets[cell].model.sharedModel.outputs
     .filter(output => output.output_type === "stream").flatMap(output => output.text).join("")"""
 PIXELS = """source => {
@@ -92,6 +101,10 @@ class Notebook:
     def printed(self, cell: int) -> str:
         """What the n-th cell has printed."""
         return str(self.page.evaluate(PRINTED, cell))
+
+    def ask(self, expression: str) -> Any:
+        """Give the value of a Python expression in the kernel; a literal."""
+        return ast.literal_eval(self.page.evaluate(ASKED, expression))
 
     def find(self, selector: str, number: int = 0) -> "Locator":
         """Wait for an element that can be seen, the n-th of its kind."""

@@ -3,7 +3,6 @@
 With `CNNWIDGETS_SCREENSHOTS` naming a folder, the pictures that are taken are kept there.
 """
 
-import ast
 import os
 from pathlib import Path
 
@@ -43,12 +42,6 @@ root
 """
 ROOT = ".cw:not(.cw-view)"
 NAMES = ["polar", "curve", "heat", "scatter", "histogram"]
-ASK = """async (code) => {
-  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-  const done = await kernel.requestExecute({ code: "", user_expressions: { it: code } }).done;
-  const { it } = done.content.user_expressions;
-  return it.status === "ok" ? it.data["text/plain"] : `${it.ename}: ${it.evalue}`;
-}"""
 BOXES = """() => [...document.querySelectorAll(".cw-chart")].map((chart) => {
   const edges = ({ left, top, right, bottom }) => [left, top, right, bottom];
   const words = [...chart.querySelectorAll("svg text")].filter(
@@ -90,10 +83,6 @@ def notebook(lab, chromium):
         assert opened.errors == []
 
 
-def ask(notebook, code):
-    return ast.literal_eval(notebook.evaluate(ASK, code))
-
-
 def place(notebook, name, x, y):
     """Give the point of the page at shares of a chart's plot area, from its lower left."""
     left, top, right, bottom = notebook.evaluate(BOXES)[NAMES.index(name)]["area"]
@@ -102,7 +91,7 @@ def place(notebook, name, x, y):
 
 def wait_for(notebook, code, wanted):
     for _ in range(200):
-        if (got := ask(notebook, code)) == wanted:
+        if (got := notebook.ask(code)) == wanted:
             return
         notebook.page.wait_for_timeout(50)
     assert got == wanted
@@ -125,13 +114,13 @@ def test_a_click_chooses_and_a_key_steps(notebook, name, at, first, key, second)
     focused = notebook.evaluate(
         "() => [document.activeElement.getAttribute('role'), document.activeElement.ariaLabel]"
     )
-    assert focused == ["img", ask(notebook, f"{name}.alt")]
+    assert focused == ["img", notebook.ask(f"{name}.alt")]
     notebook.page.keyboard.press(key)
     wait_for(notebook, f"{name}.chosen", second | {"count": 2})
 
 
 def test_a_drag_brushes_and_chooses_nothing(notebook):
-    before = ask(notebook, "[scatter.chosen, histogram.chosen]")
+    before = notebook.ask("[scatter.chosen, histogram.chosen]")
     for name in ("scatter", "histogram"):
         notebook.page.mouse.move(*place(notebook, name, 0.05, 0.4))
         notebook.page.mouse.down()
@@ -141,7 +130,7 @@ def test_a_drag_brushes_and_chooses_nothing(notebook):
     wait_for(notebook, "scatter.brushed", [0, 1])
     ends = "[round(histogram.brushed.get(end, -1), 1) for end in ('low', 'high')]"
     wait_for(notebook, ends, [0.2, 2.0])
-    assert ask(notebook, "[scatter.chosen, histogram.chosen]") == before
+    assert notebook.ask("[scatter.chosen, histogram.chosen]") == before
 
 
 def test_the_pointer_over_a_point_tells_its_name(notebook):
@@ -154,8 +143,8 @@ def test_the_pointer_over_a_point_tells_its_name(notebook):
 
 def test_the_marker_moves_to_where_it_is_told(notebook):
     for index in (2, 8):
-        ask(notebook, f"curve.show(marker=frequencies[{index}])")
-        share = float(ask(notebook, f"float(passed[{index}] / 20)"))
+        notebook.ask(f"curve.show(marker=frequencies[{index}])")
+        share = float(notebook.ask(f"float(passed[{index}] / 20)"))
         x, y = place(notebook, "curve", index / 9, share)
         notebook.page.wait_for_function(f"() => Math.abs(({DOT})(1)[0] - {x}) < 1")
         assert notebook.evaluate(DOT, 1) == pytest.approx([x, y], abs=1)
@@ -200,16 +189,16 @@ def test_charts_side_by_side_in_both_themes(notebook, dark, width):
 
 def test_on_a_projector_charts_keep_their_shape_and_follow_the_pointer(notebook):
     notebook.set_width(ROOT, 960)
-    ask(notebook, "str(root.add_class('cw-big'))")
+    notebook.ask("str(root.add_class('cw-big'))")
     try:
         notebook.page.wait_for_function(SETTLED, arg=2)
         _, top, _, bottom = notebook.evaluate(BOXES)[NAMES.index("curve")]["area"]
         assert bottom - top == pytest.approx(2 * (196 - 28), abs=2)
-        count = ask(notebook, "curve.chosen['count']")
+        count = notebook.ask("curve.chosen['count']")
         notebook.page.mouse.click(*place(notebook, "curve", 5 / 9, 0.5))
         wait_for(notebook, "curve.chosen", {"index": 5, "count": count + 1})
     finally:
-        ask(notebook, "str(root.remove_class('cw-big'))")
+        notebook.ask("str(root.remove_class('cw-big'))")
     notebook.page.wait_for_function(SETTLED, arg=1)
 
 

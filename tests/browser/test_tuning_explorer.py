@@ -3,7 +3,6 @@
 With `CNNWIDGETS_SCREENSHOTS` naming a folder, the pictures that are taken are kept there.
 """
 
-import ast
 import io
 import os
 from math import radians
@@ -14,7 +13,6 @@ import pytest
 from PIL import Image
 
 from cnnwidgets.engines.gratings import grating
-from tests.browser.notebook import PANEL
 
 CELLS = [
     """
@@ -32,20 +30,7 @@ ROOT = ".cw:not(.cw-view):has(.cw-main-tuning)"
 UNITS = ".cw:not(.cw-view):has(.cw-main-unit)"
 SIDE = 224
 POLAR, JOINT = 0, 2
-ASK = f"""async expression => {{
-    const future = {PANEL}.sessionContext.session.kernel.requestExecute(
-        {{ code: "", silent: true, user_expressions: {{ asked: expression }} }});
-    const reply = await future.done;
-    const {{ data, evalue }} = reply.content.user_expressions.asked;
-    if (!data) throw new Error(evalue);
-    return data["text/plain"];
-}}"""
 NEXT_FRAME = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))"
-
-
-def ask(notebook, expression):
-    """Give the value of a Python expression in the notebook's kernel."""
-    return ast.literal_eval(notebook.evaluate(ASK, expression))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +47,7 @@ def opened(lab, chromium):
 @pytest.fixture
 def explorer(opened):
     """The explorer, at rest on the best grating of features.0 unit 18."""
-    ask(opened, "[explorer.selection.choose(layer='features.0', unit=18), explorer.show_best()][0]")
+    opened.ask("[explorer.selection.choose(layer='features.0', unit=18), explorer.show_best()][0]")
     settle(opened)
     return opened
 
@@ -70,7 +55,7 @@ def explorer(opened):
 def settle(notebook):
     """Wait until what was asked last is on the screen."""
     notebook.wait_idle()
-    said = ask(notebook, "[explorer.wait(60), explorer._panels.picture.reading][1]")
+    said = notebook.ask("[explorer.wait(60), explorer._panels.picture.reading][1]")
     notebook.wait_text(f"{ROOT} .cw-picture .cw-reading", said)
     notebook.evaluate(NEXT_FRAME)
 
@@ -78,14 +63,14 @@ def settle(notebook):
 def stimulus(notebook):
     """Give orientation in radians, frequency, phase and centre, as they stand."""
     names = "('orientation', 'frequency', 'phase')"
-    values = ask(notebook, f"{{n: getattr(explorer, n) for n in {names}}}")
-    return values | {"centre": ask(notebook, "explorer._shown.centre")}
+    values = notebook.ask(f"{{n: getattr(explorer, n) for n in {names}}}")
+    return values | {"centre": notebook.ask("explorer._shown.centre")}
 
 
 def difference(notebook, **asked):
     """Give how far the canvas is from a grating, in 0..255."""
     canvas = notebook.pixels(f"{ROOT} .cw-picture canvas")[..., :3].astype(float)
-    top, left, bottom, right = map(round, ask(notebook, "explorer._panels.picture.window"))
+    top, left, bottom, right = map(round, notebook.ask("explorer._panels.picture.window"))
     whole = grating(SIDE, SIDE, **asked).mul(255).byte().permute(1, 2, 0).numpy()
     wanted = Image.fromarray(whole[top:bottom, left:right]).resize(
         (canvas.shape[1], canvas.shape[0]), Image.Resampling.BILINEAR
@@ -113,7 +98,7 @@ def test_the_orientation_moved_by_keyboard_shows_that_grating(explorer):
     explorer.wait_text(f"{ROOT} .cw-slider-row", degrees)
     assert explorer.find(f"{ROOT} .cw-picture .cw-reading").inner_text() != said
     meter = explorer.find(f"{ROOT} .cw-meter")
-    alt = ask(explorer, "explorer._panels.meter.alt")
+    alt = explorer.ask("explorer._panels.meter.alt")
     assert alt.startswith("Response of unit 18: ")
     assert (
         meter.locator(f'[aria-label="{alt}"]').count() or meter.get_attribute("aria-label") == alt
@@ -130,10 +115,10 @@ def test_a_click_on_the_joint_tuning_sets_orientation_and_frequency(explorer):
     settle(explorer)
     at = stimulus(explorer)
     assert at["orientation"] == pytest.approx(radians(135))
-    assert at["frequency"] == ask(explorer, "float(explorer.result.frequencies[6])")
+    assert at["frequency"] == explorer.ask("float(explorer.result.frequencies[6])")
     explorer.wait_text(f"{ROOT} .cw-slider-row", "135°")
     explorer.wait_text(
-        f"{ROOT} .cw-slider-row", ask(explorer, "explorer._controls.readings['frequency'].value")
+        f"{ROOT} .cw-slider-row", explorer.ask("explorer._controls.readings['frequency'].value")
     )
     explorer.wait_text(f"{ROOT} .cw-chart .cw-reading", "at 135°")
     assert difference(explorer, **at) < 15
@@ -156,13 +141,13 @@ def test_the_unit_of_one_explorer_stands_in_the_other(explorer):
     explorer.page.keyboard.press("ArrowRight")
     explorer.wait_text(f"{ROOT} .cw-status", "unit 19 ")
     settle(explorer)
-    best = ask(explorer, "float(explorer.result.orientations[explorer.result.best[19, 0]])")
+    best = explorer.ask("float(explorer.result.orientations[explorer.result.best[19, 0]])")
     assert stimulus(explorer)["orientation"] == pytest.approx(best)
     number = explorer.find(f"{ROOT} input[type=number]")
     number.fill("7")
     number.press("Enter")
     explorer.wait_text(f"{UNITS} .cw-status", "unit 7 ")
-    assert ask(explorer, "[units.wait(60), units.result.units[0][0]][1]") == 7
+    assert explorer.ask("[units.wait(60), units.result.units[0][0]][1]") == 7
     explorer.find(f"{ROOT} .cw-picture canvas").scroll_into_view_if_needed()
 
 

@@ -3,7 +3,6 @@
 With `CNNWIDGETS_SCREENSHOTS` naming a folder, the pictures that are taken are kept there.
 """
 
-import ast
 import io
 import os
 from pathlib import Path
@@ -16,14 +15,6 @@ from tests.browser.notebook import PANEL
 
 ROOT = ".cw:not(.cw-view)"
 PICTURE, CROP, SEEN = range(3)
-ASK = f"""async expression => {{
-    const future = {PANEL}.sessionContext.session.kernel.requestExecute(
-        {{ code: "", silent: true, user_expressions: {{ asked: expression }} }});
-    const reply = await future.done;
-    const {{ data, evalue }} = reply.content.user_expressions.asked;
-    if (!data) throw new Error(evalue);
-    return data["text/plain"];
-}}"""
 
 WATCH_UNITS = """([root, number]) => {
     const element = document.querySelectorAll(`${root} .cw-picture`)[number];
@@ -33,11 +24,6 @@ WATCH_UNITS = """([root, number]) => {
         window.unitsDrawn.push(/unit (\\d+)/.exec(alt)[1]);
     }).observe(element, { attributes: true, attributeFilter: ["data-drawn"] });
 }"""
-
-
-def ask(notebook, expression):
-    """Give the value of a Python expression in the notebook's kernel."""
-    return ast.literal_eval(notebook.evaluate(ASK, expression))
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +40,8 @@ def tour(lab, chromium, checkout):
 @pytest.fixture
 def explorer(tour):
     """The tour's first explorer, at rest on features.9 unit 100 of the first picture."""
-    ask(tour, "explorer.selection.choose(picture=0, layer='features.9', unit=100)")
-    ask(
-        tour,
+    tour.ask("explorer.selection.choose(picture=0, layer='features.9', unit=100)")
+    tour.ask(
         "[setattr(explorer, 'rule', 'deconvnet'), setattr(explorer, 'size', 'normal')] and None",
     )
     settle(tour)
@@ -69,7 +54,7 @@ def settle(notebook):
     notebook.page.wait_for_function(
         f"() => !['busy', 'waiting'].includes(document.querySelector('{ROOT}').dataset.state)"
     )
-    text = ask(notebook, "[explorer.wait(60), explorer._status.text][1]")
+    text = notebook.ask("[explorer.wait(60), explorer._status.text][1]")
     assert "preview" not in text
     notebook.wait_text(f"{ROOT} .cw-status", text[:20])
     notebook.page.evaluate(
@@ -85,8 +70,8 @@ def shown(notebook, number):
 def tones(notebook):
     """Give the reconstruction's colours from the kernel, the box they cover, and the window."""
     names = ("data", "height", "width", "box")
-    data, height, width, box = ask(notebook, f"[explorer._panels.seen.frame[k] for k in {names}]")
-    window = ask(notebook, "explorer._panels.seen.window")
+    data, height, width, box = notebook.ask(f"[explorer._panels.seen.frame[k] for k in {names}]")
+    window = notebook.ask("explorer._panels.seen.window")
     return np.frombuffer(data, np.uint8).reshape(height, width, 3), box, window
 
 
@@ -117,7 +102,7 @@ def test_the_slider_moved_by_keyboard_draws_the_next_unit(explorer):
     explorer.page.keyboard.press("ArrowRight")
     explorer.wait_text(f"{ROOT} .cw-status", "unit 101")
     settle(explorer)
-    assert ask(explorer, "explorer.result.units[0][0]") == 101
+    assert explorer.ask("explorer.result.units[0][0]") == 101
     after = shown(explorer, SEEN)
     pixels, box, window = tones(explorer)
     drawn = difference(after, pixels, box, window)
@@ -134,7 +119,7 @@ def test_the_slider_moved_by_keyboard_draws_the_next_unit(explorer):
     ):
         explorer.page.keyboard.press(key)
         settle(explorer)
-        assert ask(explorer, "explorer.unit") == unit, key
+        assert explorer.ask("explorer.unit") == unit, key
 
 
 def test_a_key_held_down_shows_pictures_on_the_way_and_the_last_at_rest(explorer):
@@ -151,7 +136,7 @@ def test_a_key_held_down_shows_pictures_on_the_way_and_the_last_at_rest(explorer
     assert units[-1] == "140"
     late = set(units[released:]) - {"140"}
     assert len(late) <= 1, "after the release there is one stale picture at most"
-    assert ask(explorer, "explorer.result.units[0][0]") == 140
+    assert explorer.ask("explorer.result.units[0][0]") == 140
     assert explorer.evaluate(drawn) - start >= 3
     pixels, box, window = tones(explorer)
     assert difference(shown(explorer, SEEN), pixels, box, window) < 4
@@ -159,8 +144,8 @@ def test_a_key_held_down_shows_pictures_on_the_way_and_the_last_at_rest(explorer
 
 def test_the_photograph_is_exact_at_rest(explorer):
     canvas = shown(explorer, CROP)
-    data, window = ask(
-        explorer, "[explorer._panels.crop.frame['data'], explorer._panels.crop.window]"
+    data, window = explorer.ask(
+        "[explorer._panels.crop.frame['data'], explorer._panels.crop.window]"
     )
     photo = np.frombuffer(data, np.uint8).reshape(224, 224, 3)
     top, left, bottom, right = (max(0, min(224, round(edge))) for edge in window)
@@ -170,7 +155,7 @@ def test_the_photograph_is_exact_at_rest(explorer):
 def test_a_click_on_the_map_and_the_arrow_keys_choose_the_position(explorer):
     canvas = explorer.find(f"{ROOT} .cw-picture canvas")
     box = canvas.bounding_box()
-    start, jump = ask(explorer, "[explorer._panels.picture.grid[k] for k in ('start', 'jump')]")
+    start, jump = explorer.ask("[explorer._panels.picture.grid[k] for k in ('start', 'jump')]")
     row, column = 7, 4
     canvas.click(
         position={
@@ -179,29 +164,29 @@ def test_a_click_on_the_map_and_the_arrow_keys_choose_the_position(explorer):
         }
     )
     settle(explorer)
-    assert ask(explorer, "explorer.result.units[0]") == (100, row, column)
+    assert explorer.ask("explorer.result.units[0]") == (100, row, column)
     explorer.page.keyboard.press("ArrowRight")
     explorer.page.keyboard.press("Shift+ArrowUp")
     settle(explorer)
-    assert ask(explorer, "explorer.result.units[0]") == (100, row - 4, column + 1)
+    assert explorer.ask("explorer.result.units[0]") == (100, row - 4, column + 1)
     explorer.page.keyboard.press("Enter")
     settle(explorer)
-    assert ask(explorer, "explorer.position") is None
+    assert explorer.ask("explorer.position") is None
 
 
 def test_a_bar_is_chosen_by_click(explorer):
-    units = ask(explorer, "explorer._panels.active.labels")
+    units = explorer.ask("explorer._panels.active.labels")
     explorer.find(f"{ROOT} .cw-area-active button, {ROOT} .cw-area-active [role=option]", 3).click()
     settle(explorer)
-    assert ask(explorer, "explorer.unit") == int(units[3])
+    assert explorer.ask("explorer.unit") == int(units[3])
 
 
 def test_a_rule_is_chosen_and_drawn(explorer):
-    deconvnet = ask(explorer, "float(explorer.result.images.abs().sum())")
+    deconvnet = explorer.ask("float(explorer.result.images.abs().sum())")
     explorer.find(f"{ROOT} select", 2).select_option("saliency")
     settle(explorer)
-    assert ask(explorer, "tuple(explorer.result.rule)") == (True, True, False)
-    assert ask(explorer, "float(explorer.result.images.abs().sum())") != deconvnet
+    assert explorer.ask("tuple(explorer.result.rule)") == (True, True, False)
+    assert explorer.ask("float(explorer.result.images.abs().sum())") != deconvnet
     pixels, box, window = tones(explorer)
     assert difference(shown(explorer, SEEN), pixels, box, window) < 4
 
@@ -216,7 +201,7 @@ def test_a_number_out_of_range_is_told_and_the_explorer_lives_on(explorer):
     number.press("Enter")
     explorer.wait_text(f"{ROOT} .cw-status", "unit 7 ")
     settle(explorer)
-    assert ask(explorer, "explorer.error") == ""
+    assert explorer.ask("explorer.error") == ""
 
 
 def test_a_running_cell_is_told_and_the_picture_follows(explorer):
@@ -227,7 +212,7 @@ def test_a_running_cell_is_told_and_the_picture_follows(explorer):
     explorer.wait_text(f"{ROOT} .cw-status", "a cell is running")
     explorer.wait_text(f"{ROOT} .cw-status", "unit 101")
     settle(explorer)
-    assert ask(explorer, "explorer.result.units[0][0]") == 101
+    assert explorer.ask("explorer.result.units[0][0]") == 101
 
 
 def test_code_is_shown_and_the_png_comes_down(explorer, tmp_path):
@@ -281,11 +266,11 @@ def test_it_looks_as_it_should(explorer, dark, width, tmp_path):
 
 def test_projector_is_twice_as_large_and_the_slider_still_follows_the_pointer(explorer):
     small = explorer.find(f"{ROOT} .cw-status").bounding_box()["height"]
-    ask(explorer, "setattr(explorer, 'size', 'projector')")
+    explorer.ask("setattr(explorer, 'size', 'projector')")
     explorer.find(f"{ROOT}.cw-big")
     assert explorer.find(f"{ROOT} .cw-status").bounding_box()["height"] > 1.7 * small
     track = explorer.find(f"{ROOT} .noUi-base").bounding_box()
     explorer.page.mouse.click(track["x"] + track["width"] / 2, track["y"] + track["height"] / 2)
     settle(explorer)
-    assert abs(ask(explorer, "explorer.unit") - 383 / 2) < 4
-    ask(explorer, "setattr(explorer, 'size', 'normal')")
+    assert abs(explorer.ask("explorer.unit") - 383 / 2) < 4
+    explorer.ask("setattr(explorer, 'size', 'normal')")

@@ -23,29 +23,13 @@ from cnnwidgets.models import load_model, wrap_model
 from cnnwidgets.widgets import UnitExplorer
 from cnnwidgets.widgets.scheduler import Lane
 from tests.engines.test_top_images import same, whole_numbers
+from tests.gpu import DEVICE, TOLERANCE
 from tests.graph.networks import Residual, small
 from tests.graph.reference import difference
 from tests.widgets.tiny import network, pictures
 
-DEVICE = torch.device("cuda")
-TOLERANCE = 1e-4
 MEGABYTE = 2**20
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-]
-
-
-@pytest.fixture(autouse=True)
-def full_precision() -> Iterator[None]:
-    """TensorFloat-32 has 1e-3; whether to use it is the user's choice."""
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
-        yield
-    torch.backends.cuda.matmul.allow_tf32 = before
+pytestmark = pytest.mark.gpu
 
 
 @contextmanager

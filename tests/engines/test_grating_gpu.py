@@ -15,15 +15,11 @@ from cnnwidgets.engines.gratings import (
     tuning,
 )
 from cnnwidgets.models import load_model, wrap_model
-from tests.engines.test_gpu import DEVICE, TOLERANCE, full_precision
+from tests.gpu import DEVICE, TOLERANCE
 from tests.graph.networks import small
 from tests.graph.reference import difference
 
-__all__ = ["full_precision"]  # a fixture, used by all
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-]
+pytestmark = pytest.mark.gpu
 
 
 def test_the_same_tuning_of_an_embedded_network() -> None:

@@ -5,7 +5,7 @@ then what comes back differs by more than rounding. Walks are in float32 on both
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -17,29 +17,13 @@ from cnnwidgets.graph import RULES, Record, record, visit
 from cnnwidgets.models import load_model, wrap_model
 from cnnwidgets.models.torchvision_import import import_torchvision
 from tests.as_found import model_as_found
+from tests.gpu import DEVICE, TOLERANCE
 from tests.graph.networks import Residual, Stress, lively, small
 from tests.graph.places import convolutions, strongest, three_units
 from tests.graph.random_networks import random_network
 from tests.graph.reference import difference
 
-DEVICE = torch.device("cuda")
-TOLERANCE = 1e-4
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
-]
-
-
-@pytest.fixture(autouse=True)
-def full_precision() -> Iterator[None]:
-    """TensorFloat-32 has 1e-3; whether to use it is the user's choice."""
-    before = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
-        yield
-    torch.backends.cuda.matmul.allow_tf32 = before
+pytestmark = pytest.mark.gpu
 
 
 def pair(net: nn.Module, picture: Tensor) -> tuple[Record, Record]:
