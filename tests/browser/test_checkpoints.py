@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.test_unit_explorer import ROOT, SEEN, ask, settle, shown, tones
+from tests.browser.test_unit_explorer import ROOT, SEEN, settle, shown, tones
 
 CELL = """
 import torch
@@ -55,8 +55,8 @@ def opened(lab, chromium):
 @pytest.fixture
 def explorer(opened):
     """The explorer at rest on unit 4 of layer 3 at epoch 14."""
-    ask(opened, "explorer.selection.choose(picture=0, layer='3', unit=4)")
-    ask(opened, "explorer.set_trait('checkpoint', 14)")
+    opened.ask("explorer.selection.choose(picture=0, layer='3', unit=4)")
+    opened.ask("explorer.set_trait('checkpoint', 14)")
     settle(opened)
     return opened
 
@@ -70,7 +70,7 @@ def slider(notebook):
 
 def assert_right(notebook):
     """Compare kernel with plain network, and canvas with kernel."""
-    assert ask(notebook, RIGHT)
+    assert notebook.ask(RIGHT)
     pixels, box, window = tones(notebook)
     canvas = shown(notebook, SEEN)
     scale = canvas.shape[0] / (window[2] - window[0])
@@ -90,7 +90,7 @@ def test_the_slider_moved_by_keyboard_draws_another_checkpoint(explorer):
     explorer.page.keyboard.press("ArrowLeft")
     explorer.wait_text(STATUS, "epoch 13 · unit 4")
     settle(explorer)
-    assert ask(explorer, "explorer.checkpoint") == 13
+    assert explorer.ask("explorer.checkpoint") == 13
     assert_right(explorer)
     assert np.abs(shown(explorer, SEEN) - before).mean() > 2
     assert explorer.find(f"{ROOT} .cw-beside").inner_text() == "epoch 13"
@@ -132,7 +132,7 @@ def test_a_held_key_ends_at_the_last_and_draws_on_the_way(explorer):
 
 
 def test_a_bad_checkpoint_is_told_the_picture_stays_and_the_slider_lives_on(explorer):
-    ask(explorer, "explorer.set_trait('checkpoint', 6)")
+    explorer.ask("explorer.set_trait('checkpoint', 6)")
     settle(explorer)
     before = shown(explorer, SEEN)
     slider(explorer)
@@ -150,12 +150,12 @@ def test_a_group_is_written_entered_and_follows_the_slider(explorer):
     before = shown(explorer, SEEN)
     field = explorer.page.get_by_label("group of units")
     field.fill("4 + 0.5*7 - 2")
-    assert ask(explorer, "explorer.layer") == "3"  # not before Enter
+    assert explorer.ask("explorer.layer") == "3"  # not before Enter
     field.press("Enter")
     explorer.wait_text(STATUS, "epoch 14 · unit 0")
     settle(explorer)
     name = "3[4 + 0.5·7 − 2]"
-    assert ask(explorer, "explorer.layer") == name
+    assert explorer.ask("explorer.layer") == name
     chosen = explorer.find(f"{ROOT} select", 1).evaluate("e => e.selectedOptions[0].textContent")
     assert chosen.replace("\N{NO-BREAK SPACE}", " ") == f"{name} · read-out · 1 × 32 × 32"
     assert_right(explorer)
@@ -167,13 +167,13 @@ def test_a_group_is_written_entered_and_follows_the_slider(explorer):
     assert_right(explorer)
     explorer.find(f"{ROOT} select", 1).select_option(index=1)
     settle(explorer)
-    assert ask(explorer, "explorer.layer") == "1"
-    ask(explorer, "explorer.selection.choose(layer='3', unit=4)")
+    assert explorer.ask("explorer.layer") == "1"
+    explorer.ask("explorer.selection.choose(layer='3', unit=4)")
     field.press("Enter")  # the same text again
     explorer.wait_text(STATUS, "unit 0")
     settle(explorer)
-    assert ask(explorer, "explorer.layer") == name
-    assert ask(explorer, "len(explorer.selection.model.read_outs)") == 1
+    assert explorer.ask("explorer.layer") == name
+    assert explorer.ask("len(explorer.selection.model.read_outs)") == 1
 
 
 def test_a_wrong_text_is_one_sentence(explorer):
@@ -185,7 +185,7 @@ def test_a_wrong_text_is_one_sentence(explorer):
     field.fill("3, 4")
     field.press("Enter")
     settle(explorer)
-    assert ask(explorer, "(explorer.layer, explorer.error)") == ("3[mean of 3, 4]", "")
+    assert explorer.ask("(explorer.layer, explorer.error)") == ("3[mean of 3, 4]", "")
     assert_right(explorer)
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.browser.test_top_nine import drawn
-from tests.browser.test_unit_explorer import ROOT, ask, handle, settle
+from tests.browser.test_unit_explorer import ROOT, handle, settle
 
 CELL = """
 import cnnwidgets as cw
@@ -37,9 +37,9 @@ def notebook(lab, chromium):
 @pytest.fixture
 def explorer(notebook):
     """The explorer at rest on unit 311 of chelsea under deconvnet, its grid open and complete."""
-    ask(notebook, "explorer.selection.choose(picture=0, layer='features.9', unit=311)")
-    ask(notebook, "setattr(explorer, 'rule', 'deconvnet')")
-    ask(notebook, "setattr(explorer.rule_grid.view, 'opened', True)")
+    notebook.ask("explorer.selection.choose(picture=0, layer='features.9', unit=311)")
+    notebook.ask("setattr(explorer, 'rule', 'deconvnet')")
+    notebook.ask("setattr(explorer.rule_grid.view, 'opened', True)")
     complete(notebook)
     return notebook
 
@@ -47,7 +47,7 @@ def explorer(notebook):
 def complete(notebook):
     """Wait until all eight tiles of the explorer's place are on the screen."""
     settle(notebook)
-    assert ask(notebook, "[explorer.rule_grid.wait(60), len(explorer.rule_grid.results)][1]") == 8
+    assert notebook.ask("[explorer.rule_grid.wait(60), len(explorer.rule_grid.results)][1]") == 8
     notebook.page.wait_for_function(
         f"() => document.querySelectorAll('{TILE}:not(.cw-void)').length === 8"
     )
@@ -59,9 +59,9 @@ def sent(notebook, number):
     """Give the pixels of a tile as the kernel has them, their box, and the tile's window."""
     tile = f"explorer.rule_grid.view.tile_{number + 1}"
     names = ("data", "height", "width", "box")
-    data, height, width, box = ask(notebook, f"[{tile}['seen'][k] for k in {names}]")
+    data, height, width, box = notebook.ask(f"[{tile}['seen'][k] for k in {names}]")
     pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)
-    return pixels, box, ask(notebook, f"{tile}['window']")
+    return pixels, box, notebook.ask(f"{tile}['window']")
 
 
 def chosen(notebook):
@@ -76,7 +76,7 @@ def test_it_is_folded_and_its_caption_opens_it_by_mouse_and_by_key(notebook):
     caption = notebook.find(f"{GRID} .cw-caption")
     tiles = notebook.page.locator(f"{GRID} .cw-tiles")
     assert not tiles.is_visible() and "every mix of mask, switch" in caption.inner_text()
-    assert ask(notebook, "list(explorer.rule_grid.results)") == ["deconvnet"]
+    assert notebook.ask("list(explorer.rule_grid.results)") == ["deconvnet"]
     caption.click()
     tiles.wait_for(state="visible")
     complete(notebook)
@@ -88,14 +88,14 @@ def test_it_is_folded_and_its_caption_opens_it_by_mouse_and_by_key(notebook):
     notebook.page.keyboard.press("Enter")
     tiles.wait_for(state="visible")
     notebook.wait_text(f"{GRID} .cw-caption", "each on its own scale")
-    assert ask(notebook, "explorer.rule_grid.view.opened") is True
+    assert notebook.ask("explorer.rule_grid.view.opened") is True
 
 
 def test_each_tile_is_its_own_rule_s_reconstruction(explorer):
     names = explorer.page.locator(f"{TILE} .cw-tile-words span").all_inner_texts()
     assert names == RULES
     squares = [sent(explorer, number) for number in range(8)]
-    window = ask(explorer, "explorer._panels.seen.window")
+    window = explorer.ask("explorer._panels.seen.window")
     for number in range(8):
         shown = explorer.pixels(f"{TILE} canvas", number)[..., :3].astype(float)
         differences = [np.abs(shown - drawn(*square, shown.shape[0])).mean() for square in squares]
@@ -110,7 +110,7 @@ def test_a_click_and_the_keys_choose_the_rule(explorer):
         ".some(frame => frame.ariaLabel.startsWith('TFT reconstruction of features.9 unit 311'))"
     )
     settle(explorer)
-    assert ask(explorer, "(explorer.rule, tuple(explorer.result.rule))") == (
+    assert explorer.ask("(explorer.rule, tuple(explorer.result.rule))") == (
         "TFT",
         (True, False, True),
     )
@@ -121,10 +121,10 @@ def test_a_click_and_the_keys_choose_the_rule(explorer):
     explorer.page.keyboard.press("ArrowRight")
     explorer.page.keyboard.press("Enter")
     settle(explorer)
-    assert ask(explorer, "explorer.rule") == chosen(explorer) == "FFF"
+    assert explorer.ask("explorer.rule") == chosen(explorer) == "FFF"
     select.select_option("TFF · mask only")
     settle(explorer)
-    assert ask(explorer, "explorer.rule") == chosen(explorer) == "TFF"
+    assert explorer.ask("explorer.rule") == chosen(explorer) == "TFF"
     explorer.find(f"{ROOT} .cw-status button:has-text('Code')").click()
     explorer.wait_text(f"{ROOT} .cw-text-panel", 'rule="TFF"')
     explorer.find(f"{ROOT} .cw-text-panel button:has-text('Close')").click()
@@ -146,7 +146,7 @@ def test_it_follows_the_slider_at_rest_and_the_old_tiles_fade_meanwhile(explorer
     explorer.page.keyboard.up("ArrowLeft")
     assert explorer.evaluate("() => window.faded")
     complete(explorer)
-    assert ask(explorer, "explorer.result.units[0][0]") == 291
+    assert explorer.ask("explorer.result.units[0][0]") == 291
     label = explorer.page.locator(f"{GRID} [role=listbox]").evaluate("e => e.ariaLabel")
     assert "features.9 unit 291" in label
     after = explorer.pixels(f"{TILE} canvas", 7)[..., :3].astype(float)

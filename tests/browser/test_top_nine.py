@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.test_unit_explorer import ROOT, ask, handle, settle
+from tests.browser.test_unit_explorer import ROOT, handle, settle
 
 CELL = """
 import cnnwidgets as cw
@@ -42,10 +42,10 @@ def opened(lab, chromium):
 def explorer(opened):
     """The explorer at rest on unit 311 in chelsea, with its nine tiles."""
     go_on = "explorer.top_nine.go_on()"
-    ask(opened, f"[{go_on}, explorer.selection.choose(picture=0, layer='features.9', unit=311)][1]")
+    opened.ask(f"[{go_on}, explorer.selection.choose(picture=0, layer='features.9', unit=311)][1]")
     opened.page.wait_for_function(DONE, timeout=120_000)
     settle(opened)
-    ask(opened, "explorer.top_nine.wait(60)")
+    opened.ask("explorer.top_nine.wait(60)")
     opened.page.wait_for_function(ALL)
     return opened
 
@@ -64,11 +64,11 @@ def sent(notebook, number, which):
     """Give the pixels of a tile as the kernel has them, within the tile's window."""
     tile = f"explorer.top_nine.view.tile_{number + 1}"
     names = ("data", "height", "width", "box")
-    data, height, width, box = ask(notebook, f"[{tile}['{which}'][k] for k in {names}]")
+    data, height, width, box = notebook.ask(f"[{tile}['{which}'][k] for k in {names}]")
     return (
         np.frombuffer(data, np.uint8).reshape(height, width, 3),
         box,
-        ask(notebook, f"{tile}['window']"),
+        notebook.ask(f"{tile}['window']"),
     )
 
 
@@ -88,26 +88,26 @@ def test_the_search_is_told_lets_the_slider_through_stops_and_goes_on(opened):
     status = f"{ROOT} .cw-status"
     opened.wait_text(status, "Looking for the top nine")
     opened.find(f"{status} [role=progressbar]")
-    before = ask(opened, "explorer.top_nine.done")
+    before = opened.ask("explorer.top_nine.done")
     handle(opened).focus()
     opened.page.keyboard.press("ArrowRight")
     opened.page.wait_for_function(SEES, arg="unit 312")
-    assert ask(opened, "(explorer.unit, explorer.top_nine.state)") == (312, "looking")
-    assert before <= ask(opened, "explorer.top_nine.done") < 315
+    assert opened.ask("(explorer.unit, explorer.top_nine.state)") == (312, "looking")
+    assert before <= opened.ask("explorer.top_nine.done") < 315
     opened.wait_text(status, "Looking for the top nine")
     opened.find(f"{status} button:has-text('Stop')").click()
     opened.wait_text(status, "Stopped")
     opened.wait_text(status, "of 315 pictures; what is there is kept")
     opened.wait_text(".cw-pairs", "pictures so far")
-    done = ask(opened, "explorer.top_nine.done")
+    done = opened.ask("explorer.top_nine.done")
     opened.find(f"{status} button:has-text('Go on')").click()
     opened.page.wait_for_function(DONE, timeout=120_000)
-    assert 0 < done < 315 == ask(opened, "explorer.top_nine.result.count")
+    assert 0 < done < 315 == opened.ask("explorer.top_nine.result.count")
 
 
 def test_each_tile_is_its_own_picture_and_reconstruction(explorer):
-    best = ask(explorer, "[p[0] for p in explorer.top_nine.result.best('features.9', 311)]")
-    assert names(explorer) == ask(explorer, f"[images.names[n] for n in {best}]")
+    best = explorer.ask("[p[0] for p in explorer.top_nine.result.best('features.9', 311)]")
+    assert names(explorer) == explorer.ask(f"[images.names[n] for n in {best}]")
     squares = [sent(explorer, number, "crop") for number in range(9)]
     for number in range(9):
         for which, name in enumerate(("crop", "seen")):
@@ -122,16 +122,16 @@ def test_each_tile_is_its_own_picture_and_reconstruction(explorer):
 def test_a_click_makes_the_picture_current_and_its_tile_is_marked(explorer):
     explorer.find(TILE, 5).click()
     settle(explorer)
-    peak = ask(explorer, "tuple(explorer.top_nine.result.best('features.9', 311)[5])")
-    assert ask(explorer, "(explorer.picture, explorer.position)") == (peak[0], peak[2])
+    peak = explorer.ask("tuple(explorer.top_nine.result.best('features.9', 311)[5])")
+    assert explorer.ask("(explorer.picture, explorer.position)") == (peak[0], peak[2])
     chosen = explorer.page.locator(".cw-pairs .cw-tile[aria-selected='true']")
     assert chosen.count() == 1
     assert chosen.evaluate("e => [...e.parentElement.children].indexOf(e)") == 5
     explorer.page.keyboard.press("ArrowLeft")
     explorer.page.keyboard.press("Enter")
     settle(explorer)
-    assert ask(explorer, "explorer.top_nine.view.selected") == 4
-    name = ask(explorer, "images.names[explorer.picture]")
+    assert explorer.ask("explorer.top_nine.view.selected") == 4
+    name = explorer.ask("images.names[explorer.picture]")
     assert names(explorer)[4] == name
     label = explorer.find(f"{ROOT} .cw-picture .cw-frame").evaluate("e => e.ariaLabel")
     assert label.startswith(name)
@@ -152,13 +152,13 @@ def test_another_unit_has_other_tiles_at_rest_and_the_old_fade_meanwhile(explore
     explorer.page.keyboard.up("ArrowLeft")
     assert explorer.evaluate("() => window.faded")
     settle(explorer)
-    ask(explorer, "explorer.top_nine.wait(60)")
+    explorer.ask("explorer.top_nine.wait(60)")
     explorer.wait_text(".cw-pairs", "where unit 281 responds most")
     explorer.page.wait_for_function(ALL)
-    best = ask(explorer, "[p[0] for p in explorer.top_nine.result.best('features.9', 281)]")
+    best = explorer.ask("[p[0] for p in explorer.top_nine.result.best('features.9', 281)]")
     explorer.page.wait_for_function(
         "name => document.querySelector('.cw-pairs .cw-tile span').textContent === name",
-        arg=ask(explorer, f"images.names[{best[0]}]"),
+        arg=explorer.ask(f"images.names[{best[0]}]"),
     )
     assert strip.get_attribute("data-old") is None
     assert np.abs(half(explorer, 0, 0) - before).mean() > 5

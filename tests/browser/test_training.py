@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.notebook import PANEL
-from tests.browser.test_unit_explorer import ROOT, ask, handle, settle
+from tests.browser.test_unit_explorer import ROOT, handle, settle
 
 CELL = """
 import torch
@@ -44,8 +44,8 @@ def trained(lab, chromium):
 
 
 def test_the_slider_is_served_when_the_training_ends_and_follows_the_new_weights(trained):
-    assert ask(trained, SHOWN) == ask(trained, NOW)
-    before = ask(trained, SHOWN)
+    assert trained.ask(SHOWN) == trained.ask(NOW)
+    before = trained.ask(SHOWN)
     start = f"code => void {PANEL}.sessionContext.session.kernel.requestExecute({{ code }})"
     trained.evaluate(start, TRAIN)
     handle(trained).focus()
@@ -53,9 +53,9 @@ def test_the_slider_is_served_when_the_training_ends_and_follows_the_new_weights
     trained.wait_text(f"{ROOT} .cw-status", "a cell is running")
     trained.wait_text(f"{ROOT} .cw-status", "unit 2")
     settle(trained)
-    assert ask(trained, "steps") > 5 and ask(trained, "explorer.result.units[0][0]") == 2
-    assert ask(trained, "[net.training, explorer.error]") == [True, ""]
+    assert trained.ask("steps") > 5 and trained.ask("explorer.result.units[0][0]") == 2
+    assert trained.ask("[net.training, explorer.error]") == [True, ""]
     trained.page.keyboard.press("ArrowRight")
     settle(trained)
-    assert ask(trained, "explorer.result.units[0][0]") == 3
-    assert ask(trained, SHOWN) == ask(trained, NOW) != before
+    assert trained.ask("explorer.result.units[0][0]") == 3
+    assert trained.ask(SHOWN) == trained.ask(NOW) != before
