@@ -5,6 +5,7 @@ With `CNNWIDGETS_SCREENSHOTS` naming a folder, the pictures that are taken are k
 
 import io
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,15 @@ def settle(notebook):
     notebook.page.wait_for_function(
         f"() => !['busy', 'waiting'].includes(document.querySelector('{ROOT}').dataset.state)"
     )
-    text = notebook.ask("[explorer.wait(60), explorer._status.text][1]")
+    # The line may go on counting the pictures that are looked through: the newest words count.
+    line, end = notebook.page.locator(f"{ROOT} .cw-status .cw-words"), time.monotonic() + 60
+    while True:
+        text = notebook.ask("[explorer.wait(60), explorer._status.text][1]")
+        if text in line.inner_text():
+            break
+        assert time.monotonic() < end, f"{text!r} was said, {line.inner_text()!r} stands there"
+        notebook.page.wait_for_timeout(20)
     assert "preview" not in text
-    notebook.wait_text(f"{ROOT} .cw-status", text[:20])
     notebook.page.evaluate(
         "() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))"
     )
