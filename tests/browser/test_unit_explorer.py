@@ -56,7 +56,8 @@ def settle(notebook):
         f"() => !['busy', 'waiting'].includes(document.querySelector('{ROOT}').dataset.state)"
     )
     # The line may go on counting the pictures that are looked through: the newest words count.
-    line, end = notebook.page.locator(f"{ROOT} .cw-status .cw-words"), time.monotonic() + 60
+    line = notebook.page.locator(f"{ROOT} .cw-status .cw-words").first
+    end = time.monotonic() + 60
     while True:
         text = notebook.ask("[explorer.wait(60), explorer._status.text][1]")
         if text in line.inner_text():
