@@ -12,6 +12,7 @@ from traitlets import TraitError
 from cnnwidgets.views import (
     BarRows,
     BarStrip,
+    DimensionRows,
     Entry,
     Fold,
     Meter,
@@ -19,7 +20,9 @@ from cnnwidgets.views import (
     Picture,
     StatusLine,
     TileStrip,
+    Triplet,
     UnitMosaic,
+    Verdict,
     View,
     encoding,
     layout,
@@ -36,6 +39,9 @@ VIEWS = [
     Meter,
     NumberRow,
     UnitMosaic,
+    Triplet,
+    Verdict,
+    DimensionRows,
 ]
 PIXELS = np.zeros((4, 6, 3), np.uint8)
 CELLS = {"rows": 2, "columns": 3, "start": [1, 1], "jump": [2, 2]}
