@@ -23,9 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 1 where something asked for was not had.
     """
     asked = _parser().parse_args(arguments)
-    run = {"list": _list, "get": _get, "where": _where}[asked.action]
     try:
-        return run(asked)
+        return int(asked.run(asked))
     except KeyboardInterrupt:
         _say("stopped; nothing is left half done", to=sys.stderr)
         return 130
@@ -35,12 +34,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cnnwidgets", description="Look into networks.")
     commands = parser.add_subparsers(metavar="command", required=True)
     weights = commands.add_parser("weights", help="the weights of networks")
-    actions = weights.add_subparsers(dest="action", metavar="action", required=True)
-    actions.add_parser("list", help="which networks there are, and whose weights are here")
+    actions = weights.add_subparsers(metavar="action", required=True)
+    listing = actions.add_parser(
+        "list", help="which networks there are, and whose weights are here"
+    )
+    listing.set_defaults(run=_list)
     get = actions.add_parser("get", help="fetch weights, with the classifier where it can be had")
     get.add_argument("names", nargs="+", metavar="NAME", help="as for load_model")
-    actions.add_parser("where", help="the folder that fetched weights are kept in")
+    get.set_defaults(run=_get)
+    where = actions.add_parser("where", help="the folder that fetched weights are kept in")
+    where.set_defaults(run=_where)
+    _add_things(commands.add_parser("things", help="THINGS' objects and what people choose"))
     return parser
+
+
+def _add_things(things: argparse.ArgumentParser) -> None:
+    actions = things.add_subparsers(metavar="action", required=True)
+    get = actions.add_parser("get", help="fetch embeddings, names and choices (CC BY 4.0)")
+    get.set_defaults(run=_get_things)
+    where = actions.add_parser("where", help="the folder that they are kept in")
+    where.set_defaults(run=_where_things)
 
 
 def _where(_: argparse.Namespace) -> int:
@@ -102,6 +115,24 @@ def _get_one(name: str) -> int:
         _say(f"cnnwidgets: {error}", to=sys.stderr)
         return 1
     _say(f"{name:20} {_state(network)}")
+    return 0
+
+
+def _where_things(_: argparse.Namespace) -> int:
+    from cnnwidgets.data.things_files import downloaded
+
+    _say(str(downloaded()))
+    return 0
+
+
+def _get_things(_: argparse.Namespace) -> int:
+    from cnnwidgets.data import download_things
+
+    try:
+        _say(str(download_things()))
+    except (OSError, ValueError) as error:
+        _say(f"cnnwidgets: {error}", to=sys.stderr)
+        return 1
     return 0
 
 

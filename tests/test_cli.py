@@ -46,6 +46,19 @@ def test_the_module_is_the_command(own_cache: Path) -> None:
     assert "torch" not in {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
 
 
+def test_where_things_are(own_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["things", "where"]) == 0
+    assert capsys.readouterr().out == f"{own_cache.with_name('things')}\n"
+    assert not own_cache.parent.exists()
+
+
+@pytest.mark.parametrize("words", [[], ["things"], ["weights"], ["things", "list"]])
+def test_what_is_no_command_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(words)
+    assert "usage: cnnwidgets" in capsys.readouterr().err
+
+
 def test_list_says_what_is_here(own_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own_cache.mkdir(parents=True)
     (own_cache / "vgg16-convolutions.safetensors").write_bytes(bytes(2_000_000))

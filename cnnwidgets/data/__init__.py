@@ -1,6 +1,31 @@
-"""Pictures: embedded sets, folders, lists, and single pictures as RGB arrays."""
+"""Pictures as RGB arrays, and what people make of them: choices, sittings, THINGS."""
 
+from cnnwidgets.data import sittings
 from cnnwidgets.data.images import ImageSet, load_images
 from cnnwidgets.data.pictures import read_picture
+from cnnwidgets.data.sittings import SittingLog
+from cnnwidgets.data.things import Things, load_things
+from cnnwidgets.data.things_download import download_things
+from cnnwidgets.data.triplets import (
+    TripletSet,
+    load_embedding,
+    load_features,
+    load_triplets,
+    save_triplets,
+)
 
-__all__ = ["ImageSet", "load_images", "read_picture"]
+__all__ = [
+    "ImageSet",
+    "SittingLog",
+    "Things",
+    "TripletSet",
+    "download_things",
+    "load_embedding",
+    "load_features",
+    "load_images",
+    "load_things",
+    "load_triplets",
+    "read_picture",
+    "save_triplets",
+    "sittings",
+]

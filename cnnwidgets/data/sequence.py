@@ -89,6 +89,11 @@ class Pictures(Sequence[RGBPicture]):
     def __repr__(self) -> str:
         return f"Pictures({len(self)})"
 
+    def file(self, number: int) -> Path | None:
+        """Where a picture is read from; None where it was given as an array."""
+        content = self._sources[number].content
+        return content if isinstance(content, Path) else None
+
     def digest(self) -> Iterator[bytes]:
         """SHA-256 of every picture's content, in order."""
         return (source.digest() for source in self._sources)
