@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnwidgets.data import ImageSet
-from cnnwidgets.data.kept_results import keep, kept, key_of
+from cnnwidgets.data.kept_results import keep, kept
 from cnnwidgets.engines.pace import pictures_at_once
 from cnnwidgets.engines.top_images import (
     Peak,
     TopImages,
     TopImagesAccumulator,
 )
-from cnnwidgets.graph import Record, StaleRecordError, identity, record
+from cnnwidgets.graph import Record, StaleRecordError
 from cnnwidgets.models import VisionModel
-from cnnwidgets.results import versions
+from cnnwidgets.results import Progress
+from cnnwidgets.widgets.picture_pass import first_record, pass_key
 
 FORM = "1"
 """Changes when the same network and pictures would give another index."""
 
 INDEXES_KEPT = 2
 """Networks one goes back to without a look at the pictures, or where a search goes on."""
-
-Progress = Callable[[int, int], None]
 
 
 class UnitIndex:
@@ -110,39 +108,13 @@ class UnitIndex:
 
     def _begin(self, progress: Progress) -> None:
         """Start anew, with the index that was kept of this very network and these pictures."""
-        made, key = self._recorded(), self._key
-        self._key = self._key_of(made, progress)
+        made, key = first_record(self.model, self._images), self._key
+        self._key = pass_key(FORM, made, self._layers or [], self._images, progress)
         if self.result is None or self._key != key:
             self.result, self._found, self.left_out, self.done = None, None, {}, 0
             if self._key and (found := kept(TopImages, self._key)):
                 self.result, self.done = found, self.total
         self._made = made
-
-    def _recorded(self) -> Record:
-        """Record the first picture that can be read."""
-        for number in range(self.total):
-            try:
-                picture = self.model.crop([self._images.images[number]])
-            except (OSError, ValueError):
-                if number == self.total - 1:
-                    raise
-                continue
-            return record(self.model, self.model.preprocess(picture))
-        raise ValueError("there are no pictures to look through")
-
-    def _key_of(self, made: Record, progress: Progress) -> str:
-        """Give what stands for network, preprocessing and pictures; "" if a file is not there."""
-        parts = [FORM, versions()["cnnwidgets"], versions()["torch"], str(made.picture.device)]
-        parts += [identity(made), *made.layers, *(self._layers or [])]
-        tensor = made.picture.detach().float().cpu().contiguous().numpy()
-        digests: list[bytes] = [tensor.tobytes()]
-        try:
-            for digest in self._images.images.digest():
-                digests.append(digest)
-                progress(0, self.total)
-        except OSError:
-            return ""
-        return key_of([*parts, *digests])
 
     def _look_through(self, progress: Progress) -> None:
         found = self._found = self._found or TopImagesAccumulator(self.model, self._layers)
