@@ -1,5 +1,5 @@
 """The sciences: functions of a network and tensors that give frozen results."""
 
-from cnnwidgets.engines import deconv, gratings, responses, top_images
+from cnnwidgets.engines import alignment, choices, deconv, gratings, responses, top_images
 
-__all__ = ["deconv", "gratings", "responses", "top_images"]
+__all__ = ["alignment", "choices", "deconv", "gratings", "responses", "top_images"]

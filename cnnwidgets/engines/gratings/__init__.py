@@ -1,6 +1,6 @@
 """Gratings, and how all units of a network are tuned to their orientation and spatial frequency."""
 
-from cnnwidgets.engines.gratings.population import Population, all_units, by_layer, wilson
+from cnnwidgets.engines.gratings.population import Population, all_units, by_layer
 from cnnwidgets.engines.gratings.stimuli import COLOURS, NYQUIST, Grating, grating, render
 from cnnwidgets.engines.gratings.sweep import TuningAccumulator, tuning
 from cnnwidgets.engines.gratings.tuning import TUNED, Tuning
@@ -11,6 +11,7 @@ from cnnwidgets.engines.gratings.units import (
     respond,
     size_tuning,
 )
+from cnnwidgets.engines.shares import wilson
 
 __all__ = [
     "COLOURS",

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from cnnwidgets.engines.gratings.tuning import TUNED, Tuning
+from cnnwidgets.engines.shares import middle, wilson
 from cnnwidgets.results import Progress, Result, no_progress
 
 if TYPE_CHECKING:
     import pandas
 
-LEVEL = 0.95
-"""Of all intervals."""
 RESAMPLES = 1000
 MEDIANS = {
     "osi": "osi",
@@ -54,20 +52,14 @@ class Population(Result):
     Notes
     -----
     Units whose index is NaN (silent, or not told by the stimuli) are left out of its median, which
-    is NaN where none is left. Of k in n units with a property, the interval is Wilson's [1]_, with
-    z = 1.96::
-
-        (k + z^2 / 2 -+ z sqrt(k (n - k) / n + z^2 / 4)) / (n + z^2)
-
-    Of a median it is between the 2.5th and the 97.5th percentile of the medians of resamples: as
-    many units, drawn with replacement [2]_. Both take a layer's units for a sample of those that
-    such a layer could have had.
+    is NaN where none is left. The interval of a share is Wilson's (see `wilson`). Of a median it
+    is between the 2.5th and the 97.5th percentile of the medians of resamples: as many units,
+    drawn with replacement [1]_. Both take a layer's units for a sample of those that such a layer
+    could have had.
 
     References
     ----------
-    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-       J. Am. Stat. Assoc. 22 (1927) 209-212.
-    .. [2] B. Efron, R. J. Tibshirani, "An introduction to the bootstrap" (1993), chapter 13.
+    .. [1] B. Efron, R. J. Tibshirani, "An introduction to the bootstrap" (1993), chapter 13.
     """
 
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -180,16 +172,6 @@ def all_units(tunings: Mapping[str, Tuning]) -> pandas.DataFrame:
     return pandas.concat(frames, ignore_index=True)
 
 
-def wilson(counts: Tensor | Sequence[int], totals: Tensor | Sequence[int]) -> Tensor:
-    """Give the Wilson 95 % interval of shares, float64 [..., 2]; NaN of none. See `Population`."""
-    k = torch.as_tensor(counts, dtype=torch.float64)
-    n = torch.as_tensor(totals, dtype=torch.float64)
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-    half = z * (k * (n - k) / n + z**2 / 4).sqrt()
-    ends = torch.stack([k + z**2 / 2 - half, k + z**2 / 2 + half], -1) / (n + z**2)[..., None]
-    return ends.clamp(0, 1)  # the ends of none and of all are 0 and 1 but for rounding
-
-
 def _shares(tuning: Tuning, criterion: float) -> dict[str, Tensor]:
     """Give units and shares of a layer with their intervals."""
     responsive, turned = ~tuning.silent, ~tuning.gosi.isnan()  # NaN also of one orientation only
@@ -226,9 +208,7 @@ def _medians(
         if count not in ranks:
             ranks[count] = _median_ranks(count, resamples, seed)
         found[name] = values[[(count - 1) // 2, count // 2]].mean()
-        medians = values[ranks[count]].mean(1)
-        ends = torch.tensor([(1 - LEVEL) / 2, (1 + LEVEL) / 2], dtype=torch.float64)
-        found[f"{name}_interval"] = medians.quantile(ends)
+        found[f"{name}_interval"] = middle(values[ranks[count]].mean(1))
     return found
 
 
