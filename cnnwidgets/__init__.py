@@ -18,14 +18,22 @@ if TYPE_CHECKING:  # editors and type checkers see what __getattr__ gives
         load_model,
         wrap_model,
     )
-    from cnnwidgets.widgets import Selection, TuningExplorer, UnitExplorer
+    from cnnwidgets.widgets import (
+        ClassBoard,
+        Selection,
+        TripletStepper,
+        TuningExplorer,
+        UnitExplorer,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Checkpoints",
+    "ClassBoard",
     "ImageSet",
     "Selection",
+    "TripletStepper",
     "TuningExplorer",
     "UnitExplorer",
     "VisionModel",
@@ -46,8 +54,10 @@ __all__ = [
 _SUBMODULES = {"data", "engines", "graph", "models", "results", "views", "widgets"}
 _HOME = {  # public name -> the subpackage that holds it
     "Checkpoints": "models",
+    "ClassBoard": "widgets",
     "ImageSet": "data",
     "Selection": "widgets",
+    "TripletStepper": "widgets",
     "TuningExplorer": "widgets",
     "UnitExplorer": "widgets",
     "VisionModel": "models",

@@ -148,6 +148,59 @@ def population_body(
     return _box(ipywidgets.Box, [controls_row(*controls), drawn, words], "cw-population")
 
 
+def strip_body(*parts: ipywidgets.Widget) -> ipywidgets.Box:
+    """What a strip opens, where it is lines of words and controls one above the other."""
+    return _box(ipywidgets.VBox, parts, "cw-strip-body")
+
+
+def triplet_main(
+    tally: ipywidgets.Widget,
+    bounds: ipywidgets.Widget,
+    triplet: ipywidgets.Widget,
+    verdict: ipywidgets.Widget,
+    reasons: Sequence[ipywidgets.Widget],
+) -> ipywidgets.Box:
+    """The triplet stepper's column.
+
+    Parameters
+    ----------
+    tally, bounds
+        The counts, and at their right what limits them.
+    triplet, verdict
+        The three objects, and a sentence about them.
+    reasons
+        `DimensionRows` side by side; where the explorer is narrow, one above the other.
+    """
+    counted = _box(ipywidgets.Box, [tally, bounds], "cw-tally")
+    why = _box(ipywidgets.Box, reasons, "cw-why")
+    return _box(ipywidgets.Box, [counted, triplet, verdict, why], "cw-main-triplet")
+
+
+def board_main(
+    plan: ipywidgets.Widget,
+    numbers: Sequence[ipywidgets.Widget],
+    matrices: Sequence[ipywidgets.Widget],
+    verdict: ipywidgets.Widget,
+    pair: ipywidgets.Widget,
+) -> ipywidgets.Box:
+    """The class board's column.
+
+    Parameters
+    ----------
+    plan
+        A Label: what so many people and trials come to.
+    numbers
+        Rows of numbers, one above the other.
+    matrices
+        Two, side by side; where the explorer is narrow, one above the other.
+    verdict, pair
+        How the two agree, and what they say of the pair that is chosen.
+    """
+    said = _box(ipywidgets.Box, [plan], "cw-board-plan")
+    both = _box(ipywidgets.Box, matrices, "cw-board-pair")
+    return _box(ipywidgets.Box, [said, *numbers, both, verdict, pair], "cw-main-board")
+
+
 def explorer_root(box: ipywidgets.Box, *rows: ipywidgets.Widget) -> None:
     """Make `box` an explorer's root: controls, main, strip, status from top to bottom."""
     box.children = rows

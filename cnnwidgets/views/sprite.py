@@ -81,7 +81,8 @@ def tiny_tops(
     buffer = BytesIO()
     # WebP is a quarter of PNG's size; beyond its longest side there is only PNG.
     lossy = sheet.height <= MOST_WEBP
-    sheet.save(buffer, "WEBP" if lossy else "PNG", **({"quality": 85, "method": 0} if lossy else {}))
+    options = {"quality": 85, "method": 0} if lossy else {}
+    sheet.save(buffer, "WEBP" if lossy else "PNG", **options)
     return {**tops, "frame": packed(buffer.getvalue())}
 
 

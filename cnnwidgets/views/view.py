@@ -108,6 +108,9 @@ class View(anywidget.AnyWidget):
         "tuning.css",
         "charts.css",
         "population.css",
+        "triplets.css",
+        "triplet_stepper.css",
+        "board.css",
     )
 
     title = t.Unicode().tag(sync=True)

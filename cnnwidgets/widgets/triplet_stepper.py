@@ -1,0 +1,457 @@
+"""Odd one out: step through triplets, and compare one's own choices, people's and networks'."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import pandas
+import torch
+import traitlets as t
+
+from cnnwidgets.data.sittings import Answer
+from cnnwidgets.engines import choices
+from cnnwidgets.engines.choices import MEASURES, Accuracy
+from cnnwidgets.views import words
+from cnnwidgets.widgets.explorer import EXPORTS, STOP, Explorer, Job
+from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped, process_lane
+from cnnwidgets.widgets.sitting_strip import SittingStrip
+from cnnwidgets.widgets.triplet_agents import Setting, Source
+from cnnwidgets.widgets.triplet_controls import TripletControls
+from cnnwidgets.widgets.triplet_look import Question, TripletDesk, TripletLook
+from cnnwidgets.widgets.triplet_panels import TripletPanels
+from cnnwidgets.widgets.triplet_parties import Parties, parties_of
+from cnnwidgets.widgets.triplet_pool import ASKED, ORDERS, Trial
+from cnnwidgets.widgets.triplet_script import script
+from cnnwidgets.widgets.triplet_words import bounds, tally, triplet_figure
+
+UNDO = {"name": "undo", "label": "Undo"}
+CHOICES = ("people", "network", "layer", "measure", "temperature", "order", "wanted")
+
+
+class TripletStepper(Explorer):
+    """Take out the odd one of three; see what a model of people and a network take out, and why.
+
+    Parameters
+    ----------
+    networks : `VisionModel`s, one or a list; or by their names networks and features [n, D]. By
+        default the embedded SqueezeNet 1.1 and AlexNet, where the objects are pictures.
+    objects : an `ImageSet` or what `load_images` takes, `Things`, or a list of words.
+    people : `Things`, or a list of them; "auto" takes those of
+        `cw.data.load_things()` where there are any.
+    sittings : the folder of the files of answers; None keeps them in memory only.
+    repeats, catches : shares of repeated triplets and of catch trials (two of one category and one
+        of another) where the next triplet is random or the least asked.
+    seed : of the draws; by default others each time.
+    lane : the worker; for tests.
+    state : values of the traits.
+
+    Raises
+    ------
+    TypeError
+        For a keyword that is no trait, or arguments of the wrong kind.
+    ValueError, OSError
+        For objects, networks or features that do not fit together.
+
+    Attributes
+    ----------
+    result : the `TripletLook` that is shown: triplet, probabilities, relevance.
+    log : the `SittingLog` of this sitting; `answers` : its answers.
+    """
+
+    people = t.Unicode()
+    """Who stands first: a model of people, another network, or "" for nobody."""
+    network = t.Unicode()
+    """The network that is compared; "" for none."""
+    layer = t.Unicode()
+    """Its layer; maps enter by their mean over all places."""
+    measure = t.Enum(MEASURES, "cosine")
+    """How alike two objects are to the network: see `engines.choices.space`. The paper takes "dot",
+    in which objects that excite a network as a whole are alike to all others."""
+    temperature = t.Float(1.0)
+    """Of the network's choices: 1 is as sure as people are on average; more is less sure."""
+    order = t.Enum((*ORDERS, ASKED), "most divergent")
+    """What the next triplet is."""
+    wanted = t.Unicode()
+    """A category, of which all three are, or an object, which each triplet holds; "" for all."""
+
+    exports: ClassVar[list[dict[str, str]]] = [
+        UNDO,
+        EXPORTS[0],
+        {"name": "csv", "label": "CSV"},
+        EXPORTS[1],
+    ]
+
+    def __init__(
+        self,
+        networks: Any = None,
+        objects: Any = "objects",
+        *,
+        people: Any = "auto",
+        sittings: str | os.PathLike[str] | None = "sittings",
+        repeats: float = 0.1,
+        catches: float = 0.05,
+        seed: int | None = None,
+        lane: Lane | None = None,
+        **state: Any,
+    ) -> None:
+        parties = parties_of(networks, objects, people)
+        self._parties, worker = parties, lane or process_lane()
+        super().__init__(lane=lane, **(_defaults(parties) | state))
+        self.result: TripletLook | None = None
+        self._desk = TripletDesk(
+            parties.objects,
+            parties.sources,
+            asked=parties.asked,
+            seed=seed,
+            repeats=repeats,
+            catches=catches,
+        )
+        self._panels = TripletPanels()
+        self.sitting = SittingStrip(
+            parties.objects,
+            self._desk.pictures,
+            sittings,
+            self._refuse,
+            self._sitting_changed,
+            self._status.offer,
+        )
+        self._trial: Trial | None = None
+        self._number, self._chosen = 1, -1
+        self._looking = Slot(worker, self._looked, self._not_looked, self._report_look, long=True)
+        self._looking_for: str = ""
+        self._preparing = Slot(worker, lambda *_: None, lambda _: None)
+        self._looked_at = (0, 0)
+        orders = [*ORDERS, ASKED] if parties.asked else ORDERS
+        self._controls = TripletControls(self, parties, orders, self.next)
+        self._panels.triplet.observe(self._answer_came, "answered")
+        self._panels.triplet.observe(self._key_came, "pressed")
+        for rows in self._panels.rows:
+            rows.observe(self._dimension_switched, "probabilities")
+        self._assemble(
+            self._controls.row, self._controls.second, self._panels.main, self.sitting.view
+        )
+        self.observe(self._chosen_anew, CHOICES)
+        self._chosen_anew()
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What was answered in this sitting, in this order."""
+        return self.sitting.log.answers
+
+    def next(self) -> None:
+        """Show the next triplet."""
+        self._number, self._trial, self._chosen = self._number + 1, None, -1
+        self._request()
+
+    def take_out(self, column: int, *, rt_ms: int = 0) -> None:
+        """Answer the triplet that is shown, as a click does.
+
+        Parameters
+        ----------
+        column : 0, 1 or 2, from the left.
+
+        Raises
+        ------
+        ValueError
+            There is no such column, nothing is shown, or it was answered.
+        """
+        if column not in (0, 1, 2):
+            raise ValueError(f"three objects stand in columns 0, 1 and 2; {column} was taken out")
+        if self.result is None or self._trial is None or self._chosen >= 0:
+            raise ValueError("there is nothing to answer: next() shows another triplet")
+        trial = self._trial
+        self._chosen = column
+        odd = trial.shown[column]
+        self.sitting.record(Answer(trial.shown, odd, rt_ms, trial.kind, trial.expected))
+        self._reveal()
+        # While the reader looks at the reasons.
+        coming = replace(self._question(), number=self._number + 1, trial=None)
+        self._preparing.submit(lambda progress, _: self._desk.prepare(coming, progress))
+
+    def undo(self) -> None:
+        """Take the last answer back; its triplet, if it is shown, can be answered again.
+
+        Raises
+        ------
+        ValueError
+            There is none.
+        """
+        taken = self.sitting.undo()
+        if self._trial is not None and self._chosen >= 0 and taken.shown == self._trial.shown:
+            self._number, self._chosen = self._number + 1, -1
+            trial = self._trial
+            self._trial = Trial(self._number, trial.shown, trial.kind, trial.expected, trial.order)
+        self._count()
+        self._request()
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Give the answers of this sitting as a table with what the agents take out."""
+        numbers = self._parties.objects.names
+        rows = [
+            {
+                "trial": answer.trial,
+                **{f"shown_{n}": numbers[o] for n, o in enumerate(answer.shown, 1)},
+                "odd": numbers[answer.odd],
+                "kind": answer.kind,
+                "rt_ms": answer.rt_ms,
+            }
+            for answer in self.answers
+        ]
+        table = pandas.DataFrame(rows)
+        for name, agent in self._agents():
+            if agent is not None and rows:
+                shown = torch.tensor([answer.shown for answer in self.answers])
+                column = agent.probabilities(shown).argmax(1)
+                table[name] = [numbers[o] for o in shown[torch.arange(len(shown)), column].tolist()]
+        return table
+
+    def code(self) -> str:
+        """Give the few lines that make this comparison in a script."""
+        return script(self._parties.objects, self._question(), self._sources(), self.result)
+
+    def png(self) -> bytes:
+        """Give the triplet with everybody's choices as a PNG file.
+
+        Raises
+        ------
+        RuntimeError
+            Nothing has been answered yet.
+        """
+        if self.result is None or self._chosen < 0:
+            raise RuntimeError("nothing is revealed yet that could be exported; answer first")
+        return triplet_figure(self.result, self._chosen, self._desk.pictures)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until the triplet is there, and the networks have looked at all pictures.
+
+        Raises
+        ------
+        TimeoutError
+            It is not there after `timeout` seconds; the work goes on.
+        """
+        super().wait(timeout)
+        while self._looking_for:
+            self._looking.wait(timeout)
+            super().wait(timeout)
+
+    def stop(self) -> None:
+        """End what runs, also a network's look at the pictures; what is there stays."""
+        super().stop()
+        self._looking.stop()
+
+    def close(self) -> None:
+        """Stop, and free everything; the answers stay in their file. Twice is harmless."""
+        if not self._closed and hasattr(self, "_controls"):
+            self._looking.close()
+            self._preparing.close()
+            self._desk.forget()
+        super().close()
+
+    # What is asked
+
+    def _question(self) -> Question:
+        ready = tuple(source is None or source.ready() for source in self._sources())
+        first, _ = self._sources()
+        other = Setting(first.layer if first else "", self.measure)
+        network = Setting(self.layer, self.measure, self.temperature)
+        return Question(
+            self._number,
+            self._trial,
+            self.people,
+            self.network,
+            network,
+            other,
+            self.order,
+            self.wanted,
+            (ready[0], ready[1]),
+            self.answers,
+            self.sitting.taken(),
+        )
+
+    def _sources(self) -> tuple[Source | None, Source | None]:
+        named = self._parties.sources
+        return named.get(self.people), named.get(self.network)
+
+    def _agents(self) -> Iterable[tuple[str, Any]]:
+        return zip((self.people, self.network), self._desk.agents_of(self._question()), strict=True)
+
+    def _job(self, question: Question) -> Job:
+        return lambda progress, _: self._desk.answer(question, progress)
+
+    def _chosen_anew(self, change: Any = None) -> None:
+        """Ask anew: for the same triplet, or, unanswered, for another where that was the choice."""
+        if change is not None and change["name"] == "network":
+            self._match_layer()
+        if change is not None and change["name"] in ("order", "wanted"):
+            try:
+                self._parties.objects.among(self.wanted)
+            except ValueError as error:
+                self._refuse(str(error))
+                return
+            if self._chosen < 0:
+                self._number, self._trial = self._number + 1, None
+        self._controls.follow()
+        self._look_at_pictures()
+        self._request()
+
+    def _match_layer(self) -> None:
+        _, source = self._sources()
+        if source is None or self.layer not in {name for _, name in source.layers}:
+            self.layer = source.layer if source else ""
+
+    # The long look at all pictures
+
+    def _look_at_pictures(self) -> None:
+        """Have the networks that are compared look at all pictures, one after the other."""
+        waiting = next((s for s in self._sources() if s and not s.ready()), None)
+        if waiting is None or waiting.name == self._looking_for:
+            return
+        self._looking_for, self._looked_at = waiting.name, (0, 0)
+        self._looking.submit(lambda progress, _: waiting.prepare(progress))
+
+    def _looked(self, _: Any, __: bool) -> None:
+        self._looking_for = ""
+        self._look_at_pictures()
+        self._request()
+        if not self._looking_for and self._shown is not None:
+            self._say_shown()
+
+    def _not_looked(self, error: BaseException) -> None:
+        name, self._looking_for = self._looking_for, ""
+        if isinstance(error, Stopped):
+            self._say_error(f"{words.shortened(name)} was stopped while it looked at the pictures")
+        else:
+            self._fail(error)
+
+    def _report_look(self, done: int, total: int) -> None:
+        self._looked_at = (done, total)
+        if self._shown is not None and not self.error:
+            self._say_shown()
+
+    # What is shown
+
+    def _draw(self, look: TripletLook, preview: bool) -> None:
+        self.result, new = look, look.trial is not self._trial
+        if self._trial is None or new:
+            self._trial = look.trial
+        if self._chosen >= 0:
+            self._reveal()
+        elif self._panels.triplet.trial != look.trial.number:
+            rows = sum(source is not None for source in self._sources())
+            self._panels.ask(look, rows + (look.asked is not None))
+        self._count()
+
+    def _reveal(self) -> None:
+        assert self.result is not None
+        self._panels.reveal(self.result, self._chosen, [*map(self._missing, (0, 1))])
+        self._count()
+        if not self.error:
+            self._say_shown()
+
+    def _missing(self, slot: int) -> str:
+        """Say why an agent says nothing of this triplet."""
+        source = self._sources()[slot]
+        if source is None:
+            return ""
+        name = words.shortened(source.name)
+        if not source.ready():
+            return f"{name} is still looking at the pictures."
+        return f"{name} does not know all three."
+
+    def _count(self) -> None:
+        """Count answers and agreements, and draw them."""
+        titles = (("people", "people"), ("network", "network"))
+        found: list[tuple[str, str, Accuracy | None]] = []
+        for (role, _), (name, agent) in zip(titles, self._agents(), strict=True):
+            known = [a for a in self.answers if agent is not None and agent.knows(a.shown)]
+            known = [answer for answer in known if answer.kind != "catch"]
+            if agent is None or not known:
+                continue
+            shown = torch.tensor([answer.shown for answer in known])
+            odd = torch.tensor([answer.shown.index(answer.odd) for answer in known])
+            accuracy = choices.accuracy_of_logits(choices.logits(shown, agent.embedding), odd=odd)
+            found.append(("the model of people" if agent.is_people else name, role, accuracy))
+        ceiling = self.sitting.ceiling()
+        self._panels.count(tally(len(self.answers), found), bounds(ceiling))
+
+    def _headline(self, look: TripletLook, preview: bool) -> dict[str, Any]:
+        if self._looking_for:
+            done, total = self._looked_at
+            return {
+                "state": "working",
+                "headline": f"{words.shortened(self._looking_for)} looks at the pictures",
+                "text": f"{done} of {total}; until then triplets are random",
+                "done": done,
+                "total": total,
+                "buttons": [STOP, *self.exports],
+            }
+        if self._chosen < 0:
+            return {"headline": "Which is the odd one out?", "text": "click it, or press 1, 2 or 3"}
+        return self.sitting.saved_words()
+
+    def _doing(self, question: Question) -> str:
+        return "the next triplet"
+
+    def _report(self, done: int, total: int) -> None:
+        """Nothing: a triplet comes at once, and looks at pictures report for themselves."""
+
+    # What the reader does
+
+    def _answer_came(self, change: Any) -> None:
+        came = change["new"]
+        if self._trial is None or came.get("trial") != self._trial.number or self._chosen >= 0:
+            return
+        self.take_out(int(came["index"]), rt_ms=max(0, int(came["rt_ms"])))
+
+    def _key_came(self, change: Any) -> None:
+        action = {"next": self.next, "undo": self._undo_or_say}.get(change["new"].get("name"))
+        if action:
+            action()
+
+    def _dimension_switched(self, _: Any) -> None:
+        if self.result is not None and self._chosen >= 0:
+            self._panels.switched(self.result, self._chosen)
+
+    def _undo_or_say(self) -> None:
+        try:
+            self.undo()
+        except ValueError as error:
+            self._refuse(f"{error}.")
+
+    def _sitting_changed(self) -> None:
+        self._count()
+        if self._shown is not None and not self.error:
+            self._say_shown()
+
+    def _actions(self) -> dict[str, Callable[[], None]]:
+        def save() -> None:
+            self._status.offer(self._file_name("csv"), "text/csv", self.sitting.csv().encode())
+
+        return {**super()._actions(), "undo": self._undo_or_say, "csv": save}
+
+    def _file_name(self, ending: str) -> str:
+        return f"triplets-{self.sitting.log.id}.{ending}"
+
+    @t.validate("temperature")
+    def _check_temperature(self, proposal: Any) -> float:
+        value = float(proposal["value"])
+        if not 0.01 <= value <= 100:
+            raise t.TraitError(f"temperature is from 0.01 to 100 times the usual one; got {value}")
+        return value
+
+    @t.validate("people", "network")
+    def _check_source(self, proposal: Any) -> str:
+        name = str(proposal["value"])
+        if name:
+            self._parties.check(name)
+        return name
+
+
+def _defaults(parties: Parties) -> dict[str, Any]:
+    """Begin with the model of people, or else another network, before the first network."""
+    first, second = parties.first_choice
+    layer = parties.sources[second].layer if second else ""
+    return {"people": first, "network": second, "layer": layer}
