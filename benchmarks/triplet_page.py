@@ -23,7 +23,7 @@ PRESS = """async ([root, key, revealed]) => {
     const box = document.querySelector(root);
     const pictures = [...box.querySelectorAll(".cw-odd-line b")].map(b => b.textContent).join();
     const there = () => revealed
-        ? [...box.querySelectorAll(".cw-odd-agent em")].filter(em => em.innerText).length === 6
+        ? box.querySelectorAll(".cw-odd-agent:not([hidden]) em").length === 6
         : [...box.querySelectorAll(".cw-odd-line b")].map(b => b.textContent).join() !== pictures;
     const began = performance.now();
     document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
@@ -49,9 +49,9 @@ def main() -> None:
             notebook.find(f"{ROOT} .cw-odd-picture").focus()
             reveals, nexts = [], []
             for trial in range(asked.trials + WARM_UP):
-                notebook.page.wait_for_timeout(300)  # somebody looks at the pictures
+                notebook.page.wait_for_timeout(800)  # somebody looks at the pictures
                 reveals.append(timed(notebook, str(trial % 3 + 1), revealed=True))
-                notebook.page.wait_for_timeout(300)
+                notebook.page.wait_for_timeout(800)
                 nexts.append(timed(notebook, "n", revealed=False))
     for words, times, most in (("Reveal", reveals, ASKED_REVEAL), ("Next", nexts, ASKED_NEXT)):
         counted = sorted(times[WARM_UP:])

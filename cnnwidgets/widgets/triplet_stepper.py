@@ -15,6 +15,7 @@ from cnnwidgets.data.sittings import Answer
 from cnnwidgets.engines import choices
 from cnnwidgets.engines.choices import MEASURES, Accuracy
 from cnnwidgets.views import words
+from cnnwidgets.widgets.at_rest import AtRest
 from cnnwidgets.widgets.explorer import EXPORTS, STOP, Explorer, Job
 from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped, process_lane
 from cnnwidgets.widgets.sitting_strip import SittingStrip
@@ -122,7 +123,8 @@ class TripletStepper(Explorer):
         self._number, self._chosen = 1, -1
         self._looking = Slot(worker, self._looked, self._not_looked, self._report_look, long=True)
         self._looking_for: str = ""
-        self._preparing = Slot(worker, lambda *_: None, lambda _: None)
+        # The next triplet is chosen while the reader looks at the reasons.
+        self._preparing = AtRest(worker, self._prepare, lambda *_: None, lambda _: None)
         self._looked_at = (0, 0)
         orders = [*ORDERS, ASKED] if parties.asked else ORDERS
         self._controls = TripletControls(self, parties, orders, self.next)
@@ -167,9 +169,7 @@ class TripletStepper(Explorer):
         odd = trial.shown[column]
         self.sitting.record(Answer(trial.shown, odd, rt_ms, trial.kind, trial.expected))
         self._reveal()
-        # While the reader looks at the reasons.
-        coming = replace(self._question(), number=self._number + 1, trial=None)
-        self._preparing.submit(lambda progress, _: self._desk.prepare(coming, progress))
+        self._preparing.ask(replace(self._question(), number=self._number + 1, trial=None))
 
     def undo(self) -> None:
         """Take the last answer back; its triplet, if it is shown, can be answered again.
@@ -280,6 +280,9 @@ class TripletStepper(Explorer):
 
     def _job(self, question: Question) -> Job:
         return lambda progress, _: self._desk.answer(question, progress)
+
+    def _prepare(self, coming: Question) -> Job:
+        return lambda progress, _: self._desk.prepare(coming, progress)
 
     def _chosen_anew(self, change: Any = None) -> None:
         """Ask anew: for the same triplet, or, unanswered, for another where that was the choice."""
