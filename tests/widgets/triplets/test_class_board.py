@@ -15,11 +15,11 @@ from traitlets import TraitError
 
 from cnnwidgets.data.sittings import Answer, SittingLog
 from cnnwidgets.engines import choices
-from cnnwidgets.widgets import class_files, repeated_look
-from cnnwidgets.widgets.class_board import ClassBoard
-from cnnwidgets.widgets.class_look import MOST
 from cnnwidgets.widgets.scheduler import Lane, Stopped
-from cnnwidgets.widgets.triplet_objects import objects_of
+from cnnwidgets.widgets.triplets import class_files, repeated_look
+from cnnwidgets.widgets.triplets.class_board import ClassBoard
+from cnnwidgets.widgets.triplets.class_look import MOST
+from cnnwidgets.widgets.triplets.objects import objects_of
 from tests.widgets.tiny import network, pictures
 
 NAMES = [f"thing {n}" for n in range(12)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from cnnwidgets.data import sittings
 from cnnwidgets.data.sittings import Merged, Sitting
 from cnnwidgets.views import words
-from cnnwidgets.widgets.triplet_objects import Objects
+from cnnwidgets.widgets.triplets.objects import Objects
 
 SUFFIX = ".jsonl"
 RECENT = 300.0

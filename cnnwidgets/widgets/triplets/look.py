@@ -17,10 +17,10 @@ from cnnwidgets.data.sittings import Answer
 from cnnwidgets.engines import alignment
 from cnnwidgets.results import Progress
 from cnnwidgets.views import encoding, sprite
-from cnnwidgets.widgets.triplet_agents import Agent, Setting, Source
-from cnnwidgets.widgets.triplet_objects import Objects
-from cnnwidgets.widgets.triplet_pictures import TripletPictures
-from cnnwidgets.widgets.triplet_pool import COLLECTING, Trial, TripletPool
+from cnnwidgets.widgets.triplets.agents import Agent, Setting, Source
+from cnnwidgets.widgets.triplets.objects import Objects
+from cnnwidgets.widgets.triplets.pictures import TripletPictures
+from cnnwidgets.widgets.triplets.pool import COLLECTING, Trial, TripletPool
 
 ROWS = 16
 """Dimensions that have a row, the most relevant ones; the rest is below what a bar can show."""
@@ -165,11 +165,9 @@ class TripletDesk:
         counts = tuple(asked.get(number, 0) for number in trial.shown) if asked else None
         return TripletLook(question, trial, names, frames, (looks[0], looks[1]), counts)  # type: ignore[arg-type]
 
-    def agents_of(self, question: Question) -> tuple[Agent | None, Agent | None]:
-        """Give the two agents as far as they are known already."""
-        keys = ((question.people, question.other), (question.network, question.setting))
-        one, two = (self._agents.get(key) for key in keys)
-        return one, two
+    def agent_of(self, name: str, setting: Setting) -> Agent | None:
+        """Give an agent that has been asked before; else None."""
+        return self._agents.get((name, setting))
 
     def forget(self) -> None:
         """Let go of everything."""

@@ -18,8 +18,8 @@ from cnnwidgets.engines.stages import stages
 from cnnwidgets.models import VisionModel
 from cnnwidgets.results import Progress
 from cnnwidgets.views import words
-from cnnwidgets.widgets.network_features import NetworkFeatures
-from cnnwidgets.widgets.triplet_objects import Objects
+from cnnwidgets.widgets.triplets.network_features import NetworkFeatures
+from cnnwidgets.widgets.triplets.objects import Objects
 from cnnwidgets.widgets.unit_words import layer_label
 
 TRIPLETS = 20_000

@@ -12,8 +12,8 @@ import traitlets as t
 from cnnwidgets.data import Things, load_things
 from cnnwidgets.models import VisionModel, load_model
 from cnnwidgets.views import words
-from cnnwidgets.widgets.triplet_agents import FeatureSource, NetworkSource, PeopleSource, Source
-from cnnwidgets.widgets.triplet_objects import Objects, objects_of
+from cnnwidgets.widgets.triplets.agents import FeatureSource, NetworkSource, PeopleSource, Source
+from cnnwidgets.widgets.triplets.objects import Objects, objects_of
 
 EMBEDDED = ("squeezenet1_1", "alexnet")
 """Networks that come with the package: there to compare before anything is fetched."""

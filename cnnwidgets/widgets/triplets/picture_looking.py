@@ -8,7 +8,7 @@ from typing import Any
 from cnnwidgets.views import words
 from cnnwidgets.widgets.explorer import STOP
 from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped
-from cnnwidgets.widgets.triplet_agents import Source
+from cnnwidgets.widgets.triplets.agents import Source
 
 
 class PictureLooking:

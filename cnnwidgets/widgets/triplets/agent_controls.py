@@ -9,8 +9,9 @@ import traitlets as t
 
 from cnnwidgets.engines.choices import MEASURES
 from cnnwidgets.views import layout
-from cnnwidgets.widgets.triplet_controls import NOBODY
-from cnnwidgets.widgets.triplet_parties import Parties
+from cnnwidgets.widgets.triplets.parties import Parties
+
+NOBODY = ("nobody", "")
 
 
 class AgentControls:

@@ -8,8 +8,8 @@ from typing import Any
 from cnnwidgets.engines.choices import Accuracy, Ceiling
 from cnnwidgets.results import versions
 from cnnwidgets.views import figure, words
-from cnnwidgets.widgets.triplet_look import AgentLook, TripletLook
-from cnnwidgets.widgets.triplet_pictures import TripletPictures
+from cnnwidgets.widgets.triplets.look import AgentLook, TripletLook
+from cnnwidgets.widgets.triplets.pictures import TripletPictures
 
 SLOTS = ("people", "network")
 Part = dict[str, str]

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from cnnwidgets.data import sittings
-from cnnwidgets.widgets.agent_choice import AgentChoice
-from cnnwidgets.widgets.class_figure import board_figure
-from cnnwidgets.widgets.class_files import ClassFiles, Reading
-from cnnwidgets.widgets.class_look import BoardLook
-from cnnwidgets.widgets.class_words import board_script
 from cnnwidgets.widgets.explorer import EXPORTS
+from cnnwidgets.widgets.triplets.agent_choice import AgentChoice
+from cnnwidgets.widgets.triplets.class_figure import board_figure
+from cnnwidgets.widgets.triplets.class_files import ClassFiles, Reading
+from cnnwidgets.widgets.triplets.class_look import BoardLook
+from cnnwidgets.widgets.triplets.class_words import board_script
 
 
 class ClassExports(AgentChoice):

@@ -12,13 +12,13 @@ from cnnwidgets.data.sittings import Sitting
 from cnnwidgets.engines import choices
 from cnnwidgets.engines.choices import Accuracy
 from cnnwidgets.views import words
-from cnnwidgets.widgets.class_files import Reading
-from cnnwidgets.widgets.class_look import CONTEXTS, EXACT, BoardLook
 from cnnwidgets.widgets.model_lines import quoted
-from cnnwidgets.widgets.triplet_agents import Agent, Source
-from cnnwidgets.widgets.triplet_objects import Objects
-from cnnwidgets.widgets.triplet_script import embedding_lines, temperature_lines
-from cnnwidgets.widgets.triplet_words import Part, part, spoken
+from cnnwidgets.widgets.triplets.agents import Agent, Source
+from cnnwidgets.widgets.triplets.class_files import Reading
+from cnnwidgets.widgets.triplets.class_look import CONTEXTS, EXACT, BoardLook
+from cnnwidgets.widgets.triplets.objects import Objects
+from cnnwidgets.widgets.triplets.script import embedding_lines, temperature_lines
+from cnnwidgets.widgets.triplets.words import Part, part, spoken
 
 Number = dict[str, str]
 NONE = "–"

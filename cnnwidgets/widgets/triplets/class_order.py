@@ -8,7 +8,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 from torch import Tensor
 
-from cnnwidgets.widgets.triplet_objects import Objects
+from cnnwidgets.widgets.triplets.objects import Objects
 
 
 def ordered(

@@ -17,8 +17,8 @@ from cnnwidgets.engines import choices
 from cnnwidgets.engines.choices import Ceiling
 from cnnwidgets.views import Fold, layout, words
 from cnnwidgets.views.sitting_page import sitting_page
-from cnnwidgets.widgets.triplet_objects import Objects
-from cnnwidgets.widgets.triplet_pictures import TripletPictures
+from cnnwidgets.widgets.triplets.objects import Objects
+from cnnwidgets.widgets.triplets.pictures import TripletPictures
 
 CONSENT = (
     "Each answer is kept with its time in milliseconds and a random number, and nothing else: no "

@@ -9,9 +9,9 @@ import ipywidgets
 from torch import Tensor
 
 from cnnwidgets.views import Fold, Matrix, NumberRow, Table, Verdict, layout, words
-from cnnwidgets.widgets.class_files import Reading
-from cnnwidgets.widgets.class_look import BoardLook
-from cnnwidgets.widgets.class_words import (
+from cnnwidgets.widgets.triplets.class_files import Reading
+from cnnwidgets.widgets.triplets.class_look import BoardLook
+from cnnwidgets.widgets.triplets.class_words import (
     HEADS,
     NEVER,
     agreement_numbers,
@@ -23,7 +23,7 @@ from cnnwidgets.widgets.class_words import (
     plan_words,
     sitting_rows,
 )
-from cnnwidgets.widgets.triplet_words import spoken
+from cnnwidgets.widgets.triplets.words import spoken
 
 
 class ClassPanels:

@@ -10,8 +10,8 @@ import ipywidgets
 import numpy as np
 
 from cnnwidgets.views import DimensionRows, Triplet, Verdict, layout
-from cnnwidgets.widgets.triplet_look import AgentLook, TripletLook
-from cnnwidgets.widgets.triplet_words import (
+from cnnwidgets.widgets.triplets.look import AgentLook, TripletLook
+from cnnwidgets.widgets.triplets.words import (
     SLOTS,
     Part,
     agent_rows,

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
-import pandas
 import torch
 import traitlets as t
 
 from cnnwidgets.data.sittings import Answer
 from cnnwidgets.engines import choices
-from cnnwidgets.engines.choices import MEASURES, Accuracy
+from cnnwidgets.engines.choices import Accuracy
 from cnnwidgets.views import words
 from cnnwidgets.widgets.at_rest import AtRest
-from cnnwidgets.widgets.explorer import EXPORTS, STOP, Explorer, Job
-from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped, process_lane
-from cnnwidgets.widgets.sitting_strip import SittingStrip
-from cnnwidgets.widgets.triplet_agents import Setting, Source
-from cnnwidgets.widgets.triplet_controls import TripletControls
-from cnnwidgets.widgets.triplet_look import Question, TripletDesk, TripletLook
-from cnnwidgets.widgets.triplet_panels import TripletPanels
-from cnnwidgets.widgets.triplet_parties import Parties, parties_of
-from cnnwidgets.widgets.triplet_pool import ASKED, ORDERS, Trial
-from cnnwidgets.widgets.triplet_script import script
-from cnnwidgets.widgets.triplet_words import bounds, tally, triplet_figure
+from cnnwidgets.widgets.explorer import Job
+from cnnwidgets.widgets.scheduler import Lane, process_lane
+from cnnwidgets.widgets.triplets.agents import Setting
+from cnnwidgets.widgets.triplets.controls import TripletControls
+from cnnwidgets.widgets.triplets.exports import TripletExports
+from cnnwidgets.widgets.triplets.look import Question, TripletDesk, TripletLook
+from cnnwidgets.widgets.triplets.panels import TripletPanels
+from cnnwidgets.widgets.triplets.parties import parties_of
+from cnnwidgets.widgets.triplets.pool import ASKED, ORDERS, Trial
+from cnnwidgets.widgets.triplets.sitting_strip import SittingStrip
+from cnnwidgets.widgets.triplets.words import SLOTS, bounds, tally
 
-UNDO = {"name": "undo", "label": "Undo"}
 CHOICES = ("people", "network", "layer", "measure", "temperature", "order", "wanted")
 
 
-class TripletStepper(Explorer):
+class TripletStepper(TripletExports):
     """Take out the odd one of three; see what a model of people and a network take out, and why.
 
     Parameters
@@ -62,28 +60,12 @@ class TripletStepper(Explorer):
     log : the `SittingLog` of this sitting; `answers` : its answers.
     """
 
-    people = t.Unicode()
-    """Who stands first: a model of people, another network, or "" for nobody."""
-    network = t.Unicode()
-    """The network that is compared; "" for none."""
-    layer = t.Unicode()
-    """Its layer; maps enter by their mean over all places."""
-    measure = t.Enum(MEASURES, "cosine")
-    """How alike two objects are to the network: see `engines.choices.space`. The paper takes "dot",
-    in which objects that excite a network as a whole are alike to all others."""
     temperature = t.Float(1.0)
     """Of the network's choices: 1 is as sure as people are on average; more is less sure."""
     order = t.Enum((*ORDERS, ASKED), "most divergent")
     """What the next triplet is."""
     wanted = t.Unicode()
     """A category, of which all three are, or an object, which each triplet holds; "" for all."""
-
-    exports: ClassVar[list[dict[str, str]]] = [
-        UNDO,
-        EXPORTS[0],
-        {"name": "csv", "label": "CSV"},
-        EXPORTS[1],
-    ]
 
     def __init__(
         self,
@@ -98,10 +80,10 @@ class TripletStepper(Explorer):
         lane: Lane | None = None,
         **state: Any,
     ) -> None:
-        parties = parties_of(networks, objects, people)
-        self._parties, worker = parties, lane or process_lane()
-        super().__init__(lane=lane, **(_defaults(parties) | state))
-        self.result: TripletLook | None = None
+        parties, worker = parties_of(networks, objects, people), lane or process_lane()
+        super().__init__(parties, lane=lane, **state)
+        self._trial: Trial | None = None  # that is shown
+        self._number, self._chosen = 1, -1
         self._desk = TripletDesk(
             parties.objects,
             parties.sources,
@@ -119,13 +101,8 @@ class TripletStepper(Explorer):
             self._sitting_changed,
             self._status.offer,
         )
-        self._trial: Trial | None = None
-        self._number, self._chosen = 1, -1
-        self._looking = Slot(worker, self._looked, self._not_looked, self._report_look, long=True)
-        self._looking_for: str = ""
         # The next triplet is chosen while the reader looks at the reasons.
         self._preparing = AtRest(worker, self._prepare, lambda *_: None, lambda _: None)
-        self._looked_at = (0, 0)
         orders = [*ORDERS, ASKED] if parties.asked else ORDERS
         self._controls = TripletControls(self, parties, orders, self.next)
         self._panels.triplet.observe(self._answer_came, "answered")
@@ -137,11 +114,6 @@ class TripletStepper(Explorer):
         )
         self.observe(self._chosen_anew, CHOICES)
         self._chosen_anew()
-
-    @property
-    def answers(self) -> tuple[Answer, ...]:
-        """What was answered in this sitting, in this order."""
-        return self.sitting.log.answers
 
     def next(self) -> None:
         """Show the next triplet."""
@@ -187,65 +159,9 @@ class TripletStepper(Explorer):
         self._count()
         self._request()
 
-    def to_frame(self) -> pandas.DataFrame:
-        """Give the answers of this sitting as a table with what the agents take out."""
-        numbers = self._parties.objects.names
-        rows = [
-            {
-                "trial": answer.trial,
-                **{f"shown_{n}": numbers[o] for n, o in enumerate(answer.shown, 1)},
-                "odd": numbers[answer.odd],
-                "kind": answer.kind,
-                "rt_ms": answer.rt_ms,
-            }
-            for answer in self.answers
-        ]
-        table = pandas.DataFrame(rows)
-        for name, agent in self._agents():
-            if agent is not None and rows:
-                shown = torch.tensor([answer.shown for answer in self.answers])
-                column = agent.probabilities(shown).argmax(1)
-                table[name] = [numbers[o] for o in shown[torch.arange(len(shown)), column].tolist()]
-        return table
-
-    def code(self) -> str:
-        """Give the few lines that make this comparison in a script."""
-        return script(self._parties.objects, self._question(), self._sources(), self.result)
-
-    def png(self) -> bytes:
-        """Give the triplet with everybody's choices as a PNG file.
-
-        Raises
-        ------
-        RuntimeError
-            Nothing has been answered yet.
-        """
-        if self.result is None or self._chosen < 0:
-            raise RuntimeError("nothing is revealed yet that could be exported; answer first")
-        return triplet_figure(self.result, self._chosen, self._desk.pictures)
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Block until the triplet is there, and the networks have looked at all pictures.
-
-        Raises
-        ------
-        TimeoutError
-            It is not there after `timeout` seconds; the work goes on.
-        """
-        super().wait(timeout)
-        while self._looking_for:
-            self._looking.wait(timeout)
-            super().wait(timeout)
-
-    def stop(self) -> None:
-        """End what runs, also a network's look at the pictures; what is there stays."""
-        super().stop()
-        self._looking.stop()
-
     def close(self) -> None:
         """Stop, and free everything; the answers stay in their file. Twice is harmless."""
         if not self._closed and hasattr(self, "_controls"):
-            self._looking.close()
             self._preparing.close()
             self._desk.forget()
         super().close()
@@ -253,10 +169,9 @@ class TripletStepper(Explorer):
     # What is asked
 
     def _question(self) -> Question:
-        ready = tuple(source is None or source.ready() for source in self._sources())
-        first, _ = self._sources()
-        other = Setting(first.layer if first else "", self.measure)
-        network = Setting(self.layer, self.measure, self.temperature)
+        first, second = (source is None or source.ready() for source in self._sources())
+        other, network = self._settings()
+        by_others = self.sitting.taken() if self.order == "least asked" else None
         return Question(
             self._number,
             self._trial,
@@ -266,17 +181,14 @@ class TripletStepper(Explorer):
             other,
             self.order,
             self.wanted,
-            (ready[0], ready[1]),
+            (first, second),
             self.answers,
-            self.sitting.taken(),
+            by_others,
         )
 
-    def _sources(self) -> tuple[Source | None, Source | None]:
-        named = self._parties.sources
-        return named.get(self.people), named.get(self.network)
-
-    def _agents(self) -> Iterable[tuple[str, Any]]:
-        return zip((self.people, self.network), self._desk.agents_of(self._question()), strict=True)
+    def _settings(self) -> tuple[Setting, Setting]:
+        other, network = super()._settings()
+        return other, replace(network, temperature=self.temperature)
 
     def _job(self, question: Question) -> Job:
         return lambda progress, _: self._desk.answer(question, progress)
@@ -297,42 +209,8 @@ class TripletStepper(Explorer):
             if self._chosen < 0:
                 self._number, self._trial = self._number + 1, None
         self._controls.follow()
-        self._look_at_pictures()
+        self._looking.follow()
         self._request()
-
-    def _match_layer(self) -> None:
-        _, source = self._sources()
-        if source is None or self.layer not in {name for _, name in source.layers}:
-            self.layer = source.layer if source else ""
-
-    # The long look at all pictures
-
-    def _look_at_pictures(self) -> None:
-        """Have the networks that are compared look at all pictures, one after the other."""
-        waiting = next((s for s in self._sources() if s and not s.ready()), None)
-        if waiting is None or waiting.name == self._looking_for:
-            return
-        self._looking_for, self._looked_at = waiting.name, (0, 0)
-        self._looking.submit(lambda progress, _: waiting.prepare(progress))
-
-    def _looked(self, _: Any, __: bool) -> None:
-        self._looking_for = ""
-        self._look_at_pictures()
-        self._request()
-        if not self._looking_for and self._shown is not None:
-            self._say_shown()
-
-    def _not_looked(self, error: BaseException) -> None:
-        name, self._looking_for = self._looking_for, ""
-        if isinstance(error, Stopped):
-            self._say_error(f"{words.shortened(name)} was stopped while it looked at the pictures")
-        else:
-            self._fail(error)
-
-    def _report_look(self, done: int, total: int) -> None:
-        self._looked_at = (done, total)
-        if self._shown is not None and not self.error:
-            self._say_shown()
 
     # What is shown
 
@@ -351,24 +229,19 @@ class TripletStepper(Explorer):
         assert self.result is not None
         self._panels.reveal(self.result, self._chosen, [*map(self._missing, (0, 1))])
         self._count()
-        if not self.error:
-            self._say_shown()
+        self._say_if_shown()
 
     def _missing(self, slot: int) -> str:
         """Say why an agent says nothing of this triplet."""
         source = self._sources()[slot]
         if source is None:
             return ""
-        name = words.shortened(source.name)
-        if not source.ready():
-            return f"{name} is still looking at the pictures."
-        return f"{name} does not know all three."
+        return self._why_silent(source) or f"{words.shortened(source.name)} knows not all three."
 
     def _count(self) -> None:
         """Count answers and agreements, and draw them."""
-        titles = (("people", "people"), ("network", "network"))
         found: list[tuple[str, str, Accuracy | None]] = []
-        for (role, _), (name, agent) in zip(titles, self._agents(), strict=True):
+        for role, (name, agent) in zip(SLOTS, self._agents(), strict=True):
             known = [a for a in self.answers if agent is not None and agent.knows(a.shown)]
             known = [answer for answer in known if answer.kind != "catch"]
             if agent is None or not known:
@@ -381,25 +254,14 @@ class TripletStepper(Explorer):
         self._panels.count(tally(len(self.answers), found), bounds(ceiling))
 
     def _headline(self, look: TripletLook, preview: bool) -> dict[str, Any]:
-        if self._looking_for:
-            done, total = self._looked_at
-            return {
-                "state": "working",
-                "headline": f"{words.shortened(self._looking_for)} looks at the pictures",
-                "text": f"{done} of {total}; until then triplets are random",
-                "done": done,
-                "total": total,
-                "buttons": [STOP, *self.exports],
-            }
+        if self._looking.name:
+            return self._looking_state("until then triplets are random")
         if self._chosen < 0:
             return {"headline": "Which is the odd one out?", "text": "click it, or press 1, 2 or 3"}
         return self.sitting.saved_words()
 
     def _doing(self, question: Question) -> str:
         return "the next triplet"
-
-    def _report(self, done: int, total: int) -> None:
-        """Nothing: a triplet comes at once, and looks at pictures report for themselves."""
 
     # What the reader does
 
@@ -426,17 +288,10 @@ class TripletStepper(Explorer):
 
     def _sitting_changed(self) -> None:
         self._count()
-        if self._shown is not None and not self.error:
-            self._say_shown()
+        self._say_if_shown()
 
     def _actions(self) -> dict[str, Callable[[], None]]:
-        def save() -> None:
-            self._status.offer(self._file_name("csv"), "text/csv", self.sitting.csv().encode())
-
-        return {**super()._actions(), "undo": self._undo_or_say, "csv": save}
-
-    def _file_name(self, ending: str) -> str:
-        return f"triplets-{self.sitting.log.id}.{ending}"
+        return {**super()._actions(), "undo": self._undo_or_say}
 
     @t.validate("temperature")
     def _check_temperature(self, proposal: Any) -> float:
@@ -444,17 +299,3 @@ class TripletStepper(Explorer):
         if not 0.01 <= value <= 100:
             raise t.TraitError(f"temperature is from 0.01 to 100 times the usual one; got {value}")
         return value
-
-    @t.validate("people", "network")
-    def _check_source(self, proposal: Any) -> str:
-        name = str(proposal["value"])
-        if name:
-            self._parties.check(name)
-        return name
-
-
-def _defaults(parties: Parties) -> dict[str, Any]:
-    """Begin with the model of people, or else another network, before the first network."""
-    first, second = parties.first_choice
-    layer = parties.sources[second].layer if second else ""
-    return {"people": first, "network": second, "layer": layer}

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from cnnwidgets.data.sittings import Answer
 from cnnwidgets.engines import alignment, choices
-from cnnwidgets.widgets.triplet_agents import Agent
-from cnnwidgets.widgets.triplet_objects import Objects
+from cnnwidgets.widgets.triplets.agents import Agent
+from cnnwidgets.widgets.triplets.objects import Objects
 
 ORDERS = ("most divergent", "random", "agreeing", "my mistakes", "least asked")
 ASKED = "asked of people"

@@ -12,9 +12,9 @@ from torch import Tensor
 from cnnwidgets.results import versions
 from cnnwidgets.views import figure, words
 from cnnwidgets.views.display import VIRIDIS
-from cnnwidgets.widgets.class_look import BoardLook
-from cnnwidgets.widgets.class_words import correlation
-from cnnwidgets.widgets.triplet_words import spoken
+from cnnwidgets.widgets.triplets.class_look import BoardLook
+from cnnwidgets.widgets.triplets.class_words import correlation
+from cnnwidgets.widgets.triplets.words import spoken
 
 LEFT = 96
 """Pixels for the names."""

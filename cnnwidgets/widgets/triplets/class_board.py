@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,16 +10,15 @@ import traitlets as t
 
 from cnnwidgets.engines.alignment.rsa import METHODS
 from cnnwidgets.views import layout, words
-from cnnwidgets.widgets.agent_controls import AgentControls
-from cnnwidgets.widgets.class_exports import ClassExports
-from cnnwidgets.widgets.class_files import ClassFiles, Folders, Reading
-from cnnwidgets.widgets.class_look import BoardDesk, BoardLook, BoardQuestion
-from cnnwidgets.widgets.class_panels import ClassPanels
-from cnnwidgets.widgets.explorer import GO_ON, Job
-from cnnwidgets.widgets.picture_looking import PictureLooking
-from cnnwidgets.widgets.repeated_look import RepeatedLook
+from cnnwidgets.widgets.explorer import Job
 from cnnwidgets.widgets.scheduler import Lane, Slot, process_lane
-from cnnwidgets.widgets.triplet_parties import parties_of
+from cnnwidgets.widgets.triplets.agent_controls import AgentControls
+from cnnwidgets.widgets.triplets.class_exports import ClassExports
+from cnnwidgets.widgets.triplets.class_files import ClassFiles, Folders, Reading
+from cnnwidgets.widgets.triplets.class_look import BoardDesk, BoardLook, BoardQuestion
+from cnnwidgets.widgets.triplets.class_panels import ClassPanels
+from cnnwidgets.widgets.triplets.parties import parties_of
+from cnnwidgets.widgets.triplets.repeated_look import RepeatedLook
 
 CHOICES = ("people", "network", "layer", "measure", "method")
 OFTEN = 0.2
@@ -83,9 +81,6 @@ class ClassBoard(ClassExports):
         self._desk = BoardDesk(self._parties.objects, self._parties.sources)
         self._panels = ClassPanels()
         self._reading = Slot(worker, self._read, self._fail, rest=0)
-        self._looking = PictureLooking(
-            worker, self._sources, self._request, self._say_if_shown, self._look_failed
-        )
         self._again = RepeatedLook(self.look, every)
         self._build_controls()
         for matrix in self._panels.matrices:
@@ -116,21 +111,12 @@ class ClassBoard(ClassExports):
         """
         self._reading.wait(timeout)
         super().wait(timeout)
-        while self._looking.name:
-            self._looking.wait(timeout)
-            super().wait(timeout)
-
-    def stop(self) -> None:
-        """End what runs, also a network's look at the pictures; what is there stays."""
-        super().stop()
-        self._looking.stop()
 
     def close(self) -> None:
         """Stop looking, and free everything; twice is harmless."""
         if not self._closed and hasattr(self, "_again"):
             self._again.stop()
             self._reading.close()
-            self._looking.close()
             self._desk.forget()
         super().close()
 
@@ -196,14 +182,11 @@ class ClassBoard(ClassExports):
         source = self._sources()[1]
         if source is None:
             return "No network is chosen."
-        if not source.ready():
-            return f"{words.shortened(source.name)} is still looking at the pictures."
-        return ""
+        return self._why_silent(source)
 
     def _headline(self, look: BoardLook, preview: bool) -> dict[str, Any]:
         if self._looking.name:
-            state = self._looking.state("the class is counted meanwhile")
-            return {**state, "buttons": [*state["buttons"], *self.exports]}
+            return self._looking_state("the class is counted meanwhile")
         remarks = look.question.reading.remarks
         if remarks:
             told = words.listing([words.shortened(one, 160) for one in remarks[:2]])
@@ -216,18 +199,6 @@ class ClassBoard(ClassExports):
 
     def _doing(self, question: BoardQuestion) -> str:
         return "the class"
-
-    def _say_if_shown(self) -> None:
-        if self._shown is not None and not self.error:
-            self._say_shown()
-
-    def _look_failed(self, error: BaseException | str) -> None:
-        if isinstance(error, str):
-            self._status.show(
-                state="stopped", headline=error, text="", done=0, total=0, buttons=[GO_ON]
-            )
-        else:
-            self._fail(error)
 
     # What the teacher does
 
@@ -258,13 +229,6 @@ class ClassBoard(ClassExports):
         places = [int(came.get(name, -1)) for name in ("row", "column")]
         if look is not None and all(0 <= place < len(look.names) for place in places):
             self.pair = [look.names[place] for place in places]
-
-    def _actions(self) -> dict[str, Callable[[], None]]:
-        def go_on() -> None:
-            self._looking.follow()
-            self._ask(self._question())
-
-        return {**super()._actions(), "go on": go_on}
 
     @t.observe("pair")
     def _pair_chosen(self, _: Any) -> None:

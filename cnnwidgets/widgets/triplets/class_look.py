@@ -16,10 +16,10 @@ from cnnwidgets.engines.alignment import RSA
 from cnnwidgets.engines.alignment.rsa import Method
 from cnnwidgets.engines.choices import Accuracy, Ceiling
 from cnnwidgets.results import Progress
-from cnnwidgets.widgets.class_files import Reading
-from cnnwidgets.widgets.class_order import ordered
-from cnnwidgets.widgets.triplet_agents import Agent, Setting, Source
-from cnnwidgets.widgets.triplet_objects import Objects
+from cnnwidgets.widgets.triplets.agents import Agent, Setting, Source
+from cnnwidgets.widgets.triplets.class_files import Reading
+from cnnwidgets.widgets.triplets.class_order import ordered
+from cnnwidgets.widgets.triplets.objects import Objects
 
 MOST = 32
 """Objects in the matrices: more would have no names beside them. Those with the most answers."""

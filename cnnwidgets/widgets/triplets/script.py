@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from math import comb
 
 from cnnwidgets.widgets.model_lines import model_lines, quoted
-from cnnwidgets.widgets.triplet_agents import TRIPLETS, NetworkSource, PeopleSource, Source
-from cnnwidgets.widgets.triplet_look import Question, TripletLook
-from cnnwidgets.widgets.triplet_objects import Objects
+from cnnwidgets.widgets.triplets.agents import TRIPLETS, NetworkSource, PeopleSource, Source
+from cnnwidgets.widgets.triplets.look import Question, TripletLook
+from cnnwidgets.widgets.triplets.objects import Objects
 
 
 def script(
