@@ -21,6 +21,11 @@ import cnnwidgets as cw
 explorer = cw.TuningExplorer(cw.load_model("alexnet"), layer="features.0", unit=18)
 explorer
 """
+TRIPLETS = """
+import cnnwidgets as cw
+stepper = cw.TripletStepper(people=None, sittings=None, seed=5)
+stepper
+"""
 MEASURED = """() => {
     const root = document.querySelector(".cw:not(.cw-view)");
     return root.dataset.state === "ready" && root.innerText.includes("field 11");
@@ -49,6 +54,13 @@ def main() -> None:
             notebook.page.wait_for_function(MEASURED)
             notebook.page.wait_for_timeout(2000)  # the last series is drawn
             take(notebook, "tuning_explorer")
+        name = server.write("triplets.ipynb", [TRIPLETS])
+        with server.open(browser, name, size=(1400, 1200)) as notebook:
+            notebook.run_all()
+            notebook.ask("[stepper.wait(300), stepper.next(), stepper.wait(60)][0]")
+            notebook.find(f"{ROOT} .cw-odd-picture", 1).click()
+            notebook.wait_text(f"{ROOT} .cw-status", "answer 1,")
+            take(notebook, "triplet_stepper")
 
 
 def go_back(notebook: Notebook, steps: int) -> None:

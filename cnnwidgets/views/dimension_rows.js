@@ -182,7 +182,7 @@ const render = ({ model, el }) => {
     const { relevances } = without(products, off, model.get("odd"));
     head.draw();
     const end = relevanceWords(model.get("limit") || largest).replace("+", "");
-    sides.textContent = `against ← 0 → for, ±${end}`;
+    sides.textContent = `against ← ±${end} → for`;
     sides.hidden = !order.length;
     lines(message, model.get("message"));
     panel.classList.toggle("cw-empty", model.get("message").length > 0);

@@ -34,7 +34,7 @@ class AgentControls:
         self.layer.observe(self._layer_chosen, "value")
         self.fields = (
             layout.labelled(
-                "people" if parties.people else "also compare", self.people, flex="1 1 120px"
+                "people" if parties.people else "other network", self.people, flex="1 1 120px"
             ),
             layout.labelled("network", self.network, flex="1 1 120px"),
             layout.labelled("layer", self.layer, flex="1.4 1 140px"),

@@ -65,10 +65,10 @@ class TripletControls:
             layout.labelled("next triplet", self.order, flex="1 1 110px"),
             layout.labelled("\N{NO-BREAK SPACE}", self.button, flex="0 0 88px"),
         )
-        self.second = layout.columns_row(
-            layout.labelled("only with", self.wanted, flex="2 1 0"),
+        self.second = layout.controls_row(
+            layout.labelled("only with", self.wanted, flex="2 1 200px"),
             measure,
-            layout.labelled("temperature", self.temperature, self.reading, flex="1 1 0"),
+            layout.labelled("temperature", self.temperature, self.reading, flex="1 1 160px"),
         )
 
     def follow(self) -> None:

@@ -25,6 +25,13 @@ CONSENT = (
     "name, nothing about you. Who answers agrees to that."
 )
 FOLDED = ["answers in files: save, bring in, forget; a page for phones"]
+BUTTONS = [
+    {"name": "lines", "label": "Answers"},
+    {"name": "vice", "label": "VICE"},
+    {"name": "page", "label": "Page for phones"},
+    {"name": "forget", "label": "Forget my answers"},
+]
+SURE = [{"name": "really", "label": "Yes, for good"}, {"name": "keep", "label": "Keep them"}]
 PAGE_TRIALS = 40
 PAGE_TRIPLETS = 2000
 FEW = 20
@@ -73,17 +80,7 @@ class SittingStrip:
         self._said.add_class("cw-prose")
         consent = ipywidgets.Label(CONSENT)
         consent.add_class("cw-prose")
-        self.fold.show(
-            buttons=[
-                {"name": name, "label": label}
-                for name, label in (
-                    ("lines", "Answers"),
-                    ("vice", "VICE"),
-                    ("page", "Page for phones"),
-                    ("forget", "Forget my answers"),
-                )
-            ]
-        )
+        self.fold.show(buttons=BUTTONS)
         self.fold.observe(self._pressed, "pressed")
         body = layout.strip_body(consent, self._said, self._upload)
         self.view = layout.folded_strip(self.fold, body)
@@ -192,8 +189,11 @@ class SittingStrip:
             "lines": lambda: self._offer("jsonl", "application/x-ndjson", self._lines()),
             "vice": lambda: self._offer("zip", "application/zip", self._vice()),
             "page": lambda: self._offer("html", "text/html", self.page().encode()),
-            "forget": self.forget,
+            "forget": lambda: self.fold.show(buttons=SURE),
+            "really": self.forget,
         }
+        if change["new"].get("name") != "forget":
+            self.fold.show(buttons=BUTTONS)
         try:
             does.get(change["new"].get("name"), lambda: None)()
         except (OSError, ValueError) as error:

@@ -295,6 +295,19 @@ def other_sitting(mine, seed):
     return log.text()
 
 
+def test_answers_are_forgotten_only_when_asked_twice(stepper, tmp_path):
+    click(stepper, 0)
+    fold, first = stepper.sitting.fold, stepper.sitting.log.id
+    (path,) = (tmp_path / "sittings").glob("*.jsonl")
+    for name in ("forget", "keep", "forget"):
+        fold.set_state({"pressed": {"name": name, "count": len(name)}})
+        assert path.exists() and len(stepper.answers) == 1
+    assert [button["name"] for button in fold.buttons] == ["really", "keep"]
+    fold.set_state({"pressed": {"name": "really", "count": 9}})
+    assert not path.exists() and stepper.answers == () and stepper.sitting.log.id != first
+    assert "forget" in [button["name"] for button in fold.buttons]
+
+
 def test_files_about_other_objects_and_garbage_are_refused_in_one_sentence(stepper):
     log = sittings.SittingLog(None, set_id="x", names=["a", "b", "<b>c</b>"])
     log.record(sittings.Answer((0, 1, 2), 2, 500))
