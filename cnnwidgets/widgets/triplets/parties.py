@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
 from cnnwidgets.data import Things, load_things
+from cnnwidgets.engines import choices
+from cnnwidgets.engines.choices import Ceiling
 from cnnwidgets.models import VisionModel, load_model
 from cnnwidgets.views import words
 from cnnwidgets.widgets.triplets.agents import FeatureSource, NetworkSource, PeopleSource, Source
@@ -34,6 +37,17 @@ class Parties:
     people: tuple[Source, ...]
     networks: tuple[Source, ...]
     asked: Mapping[frozenset[int], Mapping[int, int]]
+
+    @cached_property
+    def ceiling(self) -> Ceiling | None:
+        """How well people agree with people in the triplets they were asked again and again."""
+        rows = [
+            [*(number for number in key if number != odd), odd]
+            for key, counts in self.asked.items()
+            for odd, count in counts.items()
+            for _ in range(count)
+        ]
+        return choices.noise_ceiling(np.array(rows), resamples=1) if rows else None
 
     @property
     def sources(self) -> dict[str, Source]:

@@ -25,7 +25,7 @@ from cnnwidgets.widgets.triplets.panels import TripletPanels
 from cnnwidgets.widgets.triplets.parties import parties_of
 from cnnwidgets.widgets.triplets.pool import ASKED, ORDERS, Trial
 from cnnwidgets.widgets.triplets.sitting_strip import SittingStrip
-from cnnwidgets.widgets.triplets.words import SLOTS, bounds, tally
+from cnnwidgets.widgets.triplets.words import SLOTS, bounds, tally, titled
 
 CHOICES = ("people", "network", "layer", "measure", "temperature", "order", "wanted")
 
@@ -241,7 +241,8 @@ class TripletStepper(TripletExports):
     def _count(self) -> None:
         """Count answers and agreements, and draw them."""
         found: list[tuple[str, str, Accuracy | None]] = []
-        for role, (name, agent) in zip(SLOTS, self._agents(), strict=True):
+        agents = list(self._agents())
+        for role, (_, agent) in zip(SLOTS, agents, strict=True):
             known = [a for a in self.answers if agent is not None and agent.knows(a.shown)]
             known = [answer for answer in known if answer.kind != "catch"]
             if agent is None or not known:
@@ -249,8 +250,8 @@ class TripletStepper(TripletExports):
             shown = torch.tensor([answer.shown for answer in known])
             odd = torch.tensor([answer.shown.index(answer.odd) for answer in known])
             accuracy = choices.accuracy_of_logits(choices.logits(shown, agent.embedding), odd=odd)
-            found.append(("the model of people" if agent.is_people else name, role, accuracy))
-        ceiling = self.sitting.ceiling()
+            found.append((titled(agent, (one for _, one in agents)), role, accuracy))
+        ceiling = self.sitting.ceiling() or self._parties.ceiling
         self._panels.count(tally(len(self.answers), found), bounds(ceiling))
 
     def _headline(self, look: TripletLook, preview: bool) -> dict[str, Any]:

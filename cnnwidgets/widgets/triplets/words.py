@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cnnwidgets.engines.choices import Accuracy, Ceiling
 from cnnwidgets.results import versions
 from cnnwidgets.views import figure, words
+from cnnwidgets.widgets.triplets.agents import Agent
 from cnnwidgets.widgets.triplets.look import AgentLook, TripletLook
 from cnnwidgets.widgets.triplets.pictures import TripletPictures
 
@@ -72,12 +73,12 @@ def agent_rows(look: TripletLook) -> list[dict[str, Any]]:
 
 
 def short_name(look: TripletLook, number: int) -> str:
-    """Name an agent before its bars: two networks by their names, else by what they are."""
-    one, first = look.agents[number], look.agents[0]
+    """Name an agent before its bars: "people" and "network", or two of a kind by their names."""
+    one, other = look.agents[number], look.agents[1 - number]
     assert one is not None
-    if first is not None and number == 1 and not first.agent.is_people:
+    if other is not None and one.agent.is_people == other.agent.is_people:
         return one.agent.name
-    return SLOTS[number] if one.agent.is_people or number == 1 else one.agent.name
+    return SLOTS[0] if one.agent.is_people else SLOTS[1]
 
 
 def verdict(look: TripletLook, chosen: int, off: Sequence[int] = (0, 0)) -> list[Part]:
@@ -91,7 +92,7 @@ def verdict(look: TripletLook, chosen: int, off: Sequence[int] = (0, 0)) -> list
     for slot, one, count in zip(SLOTS, look.agents, off, strict=True):
         if one is not None:
             without = f" without {words.count(count)} dimension{'s' * (count > 1)}" if count else ""
-            takers.setdefault(one.takes, []).append(part(_titled(one) + without, slot))
+            takers.setdefault(one.takes, []).append(part(_titled(one, look) + without, slot))
     said: list[Part] = []
     for number, (column, who) in enumerate(takers.items()):
         said += [part("; ")] if number else []
@@ -103,8 +104,14 @@ def verdict(look: TripletLook, chosen: int, off: Sequence[int] = (0, 0)) -> list
     return [*said, part(".")]
 
 
-def _titled(one: AgentLook) -> str:
-    return f"the {one.agent.title}" if one.agent.is_people else one.agent.title
+def titled(agent: Agent, among: Iterable[Agent | None]) -> str:
+    """Name an agent in a sentence; two models of people by their names."""
+    models = sum(one is not None and one.is_people for one in among)
+    return f"the {agent.title}" if agent.is_people and models == 1 else agent.name
+
+
+def _titled(one: AgentLook, look: TripletLook) -> str:
+    return titled(one.agent, (other.agent for other in look.shown))
 
 
 def _joined(who: Sequence[Part]) -> list[Part]:
@@ -118,7 +125,7 @@ def _joined(who: Sequence[Part]) -> list[Part]:
 
 def rows_title(one: AgentLook, look: TripletLook) -> str:
     """Title the dimensions of an agent."""
-    return f"Why {_titled(one)} takes out the {spoken(look.names[one.takes])}"
+    return f"Why {_titled(one, look)} takes out the {spoken(look.names[one.takes])}"
 
 
 def tally(answered: int, agreements: Sequence[tuple[str, str, Accuracy | None]]) -> list[Part]:
