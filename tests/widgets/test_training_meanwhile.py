@@ -382,12 +382,12 @@ def test_an_index_of_weights_that_do_not_stand_still_is_refused(
     lane, monkeypatch, tmp_path
 ) -> None:
     """A record that had to be made of a snapshot says nothing of the network as it is."""
-    model, images, true = homogeneous(), pictures(12), unit_index.record
+    model, images, true = homogeneous(), pictures(12), picture_pass.record
 
     def still(model: VisionModel, picture: Tensor) -> Any:
         return true(SimpleNamespace(twin=model.twin.snapshot()), picture)
 
-    monkeypatch.setattr(unit_index, "record", still)
+    monkeypatch.setattr(picture_pass, "record", still)
     explorer = UnitExplorer(model, images, layer="4", unit=2, lane=lane)
     explorer.wait(PATIENCE)
     explorer.top_nine.wait(PATIENCE)
