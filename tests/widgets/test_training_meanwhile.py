@@ -24,7 +24,7 @@ from cnnwidgets.graph import StaleRecordError, Twin, record, twin
 from cnnwidgets.graph.operations.convolution import Convolution
 from cnnwidgets.models import VisionModel, wrap_model
 from cnnwidgets.views import TileStrip, words
-from cnnwidgets.widgets import UnitExplorer, unit_index
+from cnnwidgets.widgets import UnitExplorer, picture_pass
 from cnnwidgets.widgets.top_tiles import TopTiles
 from cnnwidgets.widgets.unit_look import UnitLook, UnitLooks
 from tests.widgets.owner import PATIENCE
