@@ -77,14 +77,18 @@ class SittingStrip:
             accept=".jsonl", multiple=True, description="Bring in files"
         )
         self._upload.observe(self._brought_in, "value")
-        self._said.add_class("cw-prose")
-        consent = ipywidgets.Label(CONSENT)
-        consent.add_class("cw-prose")
         self.fold.show(buttons=BUTTONS)
         self.fold.observe(self._pressed, "pressed")
-        body = layout.strip_body(consent, self._said, self._upload)
+        body = layout.strip_body(ipywidgets.Label(CONSENT), self._said, self._upload)
         self.view = layout.folded_strip(self.fold, body)
         self._say()
+
+    @property
+    def consent(self) -> str:
+        """What answering agrees to, in a few words."""
+        if self._folder is None:
+            return "answers are kept here until the kernel ends"
+        return f"answering agrees that choices and times are kept in '{self._folder}', no name"
 
     def record(self, answer: Answer) -> None:
         """Keep an answer; where its file cannot be written, this is said and nothing is lost."""

@@ -258,7 +258,10 @@ class TripletStepper(TripletExports):
         if self._looking.name:
             return self._looking_state("until then triplets are random")
         if self._chosen < 0:
-            return {"headline": "Which is the odd one out?", "text": "click it, or press 1, 2 or 3"}
+            text = "click it, or press 1, 2 or 3"
+            if not self.answers:  # consent comes before the first
+                text += f" · {self.sitting.consent}"
+            return {"headline": "Which is the odd one out?", "text": text}
         return self.sitting.saved_words()
 
     def _doing(self, question: Question) -> str:
