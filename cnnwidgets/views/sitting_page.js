@@ -43,25 +43,45 @@ const begun = () => {
   return { lines: [JSON.stringify(head)], plan: drawPlan(), trials: [], last: 0, over: false };
 };
 
-// Private windows and full disks keep nothing; the sitting goes on all the same.
-const kept = () => {
+let state = null; // {lines, plan, trials: numbers of the answers that stand, last, over}
+let stored = true; // private windows and full disks keep nothing; the sitting goes on all the same
+
+const take = () => {
+  if (!stored) return; // what is here is newer
   try {
     const found = JSON.parse(localStorage.getItem(KEY));
-    return Array.isArray(found?.plan) && Array.isArray(found?.lines) ? found : null;
+    state = Array.isArray(found?.plan) && Array.isArray(found?.lines) ? found : null;
   } catch {
-    return null;
+    stored = false;
   }
 };
 const keep = () => {
   try {
     if (state) localStorage.setItem(KEY, JSON.stringify(state));
     else localStorage.removeItem(KEY);
+    stored = true;
   } catch {
-    // As above.
+    stored = false;
   }
 };
 
-let state = kept(); // {lines, plan, trials: numbers of the answers that stand, last, over}
+// The file may be open in several tabs, which share what is kept: one after the other, each goes on
+// from what the others have left.
+const alone = async (act) => {
+  let entered = false;
+  const go = () => {
+    entered = true;
+    take();
+    act();
+  };
+  try {
+    await navigator.locks.request(KEY, go);
+  } catch (error) {
+    if (entered) throw error;
+    go(); // no locks here, or not for files
+  }
+};
+
 let painted = null; // when the three were on the screen; null while they are not
 let asked = 0; // triplets that were put up, so that a late picture never starts a clock
 let pause = 0;
@@ -132,32 +152,39 @@ const record = (line) => state.lines.push(JSON.stringify({ v: 1, ...line }));
 const choose = (place) => {
   if (painted === null || byId("trial").hidden) return;
   const rt_ms = Math.round(performance.now() - painted);
+  const time = now();
   const { shown, kind, expected } = state.plan[state.trials.length];
+  const { length, 0: head } = state.lines;
   painted = null;
-  state.last += 1;
-  record({ line: "answer", trial: state.last, time: now(), rt_ms, shown, odd: shown[place], kind, expected });
-  state.trials.push(state.last);
-  keep();
   things[place].button.classList.add("mine");
-  clearTimeout(pause);
-  pause = setTimeout(show, SHOWN);
+  alone(() => {
+    clearTimeout(pause);
+    pause = setTimeout(show, SHOWN);
+    if (state?.lines[0] !== head || state.lines.length !== length) return; // answered in another tab
+    state.last += 1;
+    record({ line: "answer", trial: state.last, time, rt_ms, shown, odd: shown[place], kind, expected });
+    state.trials.push(state.last);
+    keep();
+  });
 };
 
-const undo = () => {
-  if (!state?.trials.length) return;
-  clearTimeout(pause);
-  record({ line: "undo", trial: state.trials.pop(), time: now() });
-  state.over = false;
-  keep();
-  show();
-};
+// After this what stands is shown.
+const change = (act) =>
+  alone(() => {
+    clearTimeout(pause);
+    act();
+    keep();
+    show();
+  });
 
-const end = (over) => {
-  clearTimeout(pause);
-  state.over = over;
-  keep();
-  show();
-};
+const undo = () =>
+  change(() => {
+    if (!state?.trials.length) return;
+    record({ line: "undo", trial: state.trials.pop(), time: now() });
+    state.over = false;
+  });
+
+const end = (over) => change(() => state && (state.over = over));
 
 const download = () => {
   const link = document.createElement("a");
@@ -180,16 +207,10 @@ const forget = () => {
   }
   delete button.dataset.sure;
   button.textContent = "Forget my answers";
-  state = null;
-  keep();
-  show();
+  change(() => (state = null));
 };
 
-const start = () => {
-  state = begun();
-  keep();
-  show();
-};
+const start = () => change(() => (state ??= begun()));
 
 const pressed = { begin: start, undo, stop: () => end(true), on: () => end(false), back: undo, download, forget };
 for (const [name, act] of Object.entries(pressed)) byId(name).addEventListener("click", act);
@@ -200,7 +221,17 @@ document.addEventListener("keydown", (event) => {
   else if (event.key.toLowerCase() === "u") undo();
 });
 
+// Another tab has gone on, or this one comes back as it was left.
+const follow = () => {
+  take();
+  clearTimeout(pause);
+  show();
+};
+addEventListener("storage", ({ key }) => (key === KEY || key === null) && follow());
+addEventListener("pageshow", ({ persisted }) => persisted && follow());
+
 const total = DATA.counts.new + DATA.counts.repeat + DATA.counts.catch;
 const minutes = Math.max(1, Math.round((total * PER_TRIAL) / 60));
 byId("length").textContent = `${total} choices, about ${minutes} ${minutes === 1 ? "minute" : "minutes"}. Tap, or press 1, 2 or 3.`;
+take();
 show();

@@ -94,7 +94,7 @@ const digitOf = ({ key, code, shiftKey }) =>
 // One handler for the keys of the view and of the explorer around it.
 const keysOf = (model, { el, box, choose, answered }, signal) => {
   const around = { contains: (target) => (el.closest(ROOT) ?? el).contains(target) };
-  const ask = (name) => emit(model, "pressed", { name });
+  const ask = (name) => emit(model, "pressed", { name, trial: model.get("trial") });
   takeKeys(around, (event) => {
     const { key, target, repeat } = event;
     if (target.matches(TYPED) || target.isContentEditable) return false;

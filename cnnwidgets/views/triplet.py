@@ -92,7 +92,8 @@ class Triplet(View):
     milliseconds from the paint of the three pictures to the key or the click. Compare `trial`: an
     answer to an earlier triplet is none."""
     pressed = t.Dict().tag(sync=True, echo_update=False)
-    """Written by the browser: {"name": "next" | "undo", "count"}."""
+    """Written by the browser: {"name": "next" | "undo", "trial", "count"}. Compare `trial`: what
+    was pressed at an earlier triplet, before the kernel had answered, is to be passed over."""
 
     @t.validate("picture_1", "picture_2", "picture_3")
     def _check_picture(self, proposal: Any) -> dict[str, Any]:

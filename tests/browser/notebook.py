@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,19 @@ class Notebook:
     def ask(self, expression: str) -> Any:
         """Give the value of a Python expression in the kernel; a literal."""
         return ast.literal_eval(self.page.evaluate(ASKED, expression))
+
+    def wait_for(self, expression: str, wanted: Any) -> None:
+        """Wait until an expression in the kernel has a value: the page's messages may be under way.
+
+        Raises
+        ------
+        AssertionError
+            It has another one after 10 seconds.
+        """
+        end = time.monotonic() + 10
+        while (got := self.ask(expression)) != wanted:
+            assert time.monotonic() < end, f"{expression} is {got!r}, not {wanted!r}"
+            self.page.wait_for_timeout(50)
 
     def find(self, selector: str, number: int = 0) -> "Locator":
         """Wait for an element that can be seen, the n-th of its kind."""

@@ -89,14 +89,6 @@ def place(notebook, name, x, y):
     return left + x * (right - left), bottom - y * (bottom - top)
 
 
-def wait_for(notebook, code, wanted):
-    for _ in range(200):
-        if (got := notebook.ask(code)) == wanted:
-            return
-        notebook.page.wait_for_timeout(50)
-    assert got == wanted
-
-
 @pytest.mark.parametrize(
     ("name", "at", "first", "key", "second"),
     [
@@ -110,13 +102,13 @@ def wait_for(notebook, code, wanted):
 def test_a_click_chooses_and_a_key_steps(notebook, name, at, first, key, second):
     x, y = place(notebook, name, *at)
     notebook.page.mouse.click(x, y)
-    wait_for(notebook, f"{name}.chosen", first | {"count": 1})
+    notebook.wait_for(f"{name}.chosen", first | {"count": 1})
     focused = notebook.evaluate(
         "() => [document.activeElement.getAttribute('role'), document.activeElement.ariaLabel]"
     )
     assert focused == ["img", notebook.ask(f"{name}.alt")]
     notebook.page.keyboard.press(key)
-    wait_for(notebook, f"{name}.chosen", second | {"count": 2})
+    notebook.wait_for(f"{name}.chosen", second | {"count": 2})
 
 
 def test_a_drag_brushes_and_chooses_nothing(notebook):
@@ -127,9 +119,9 @@ def test_a_drag_brushes_and_chooses_nothing(notebook):
         notebook.page.mouse.move(*place(notebook, name, 0.2, 0.7), steps=3)
         notebook.page.mouse.move(*place(notebook, name, 0.5, 0.97), steps=3)
         notebook.page.mouse.up()
-    wait_for(notebook, "scatter.brushed", [0, 1])
+    notebook.wait_for("scatter.brushed", [0, 1])
     ends = "[round(histogram.brushed.get(end, -1), 1) for end in ('low', 'high')]"
-    wait_for(notebook, ends, [0.2, 2.0])
+    notebook.wait_for(ends, [0.2, 2.0])
     assert notebook.ask("[scatter.chosen, histogram.chosen]") == before
 
 
@@ -196,7 +188,7 @@ def test_on_a_projector_charts_keep_their_shape_and_follow_the_pointer(notebook)
         assert bottom - top == pytest.approx(2 * (196 - 28), abs=2)
         count = notebook.ask("curve.chosen['count']")
         notebook.page.mouse.click(*place(notebook, "curve", 5 / 9, 0.5))
-        wait_for(notebook, "curve.chosen", {"index": 5, "count": count + 1})
+        notebook.wait_for("curve.chosen", {"index": 5, "count": count + 1})
     finally:
         notebook.ask("str(root.remove_class('cw-big'))")
     notebook.page.wait_for_function(SETTLED, arg=1)

@@ -91,14 +91,13 @@ def test_a_cell_is_chosen_by_keys_and_by_a_click(notebook):
     notebook.page.wait_for_function(
         "() => document.querySelectorAll('.cw-matrix-now:not([hidden])').length === 2"
     )
-    chosen = notebook.ask("board.pair")
-    assert chosen == [notebook.ask(f"board.result.names[{n}]") for n in (1, 2)]
+    notebook.wait_for("board.pair", notebook.ask("[board.result.names[n] for n in (1, 2)]"))
     size = box.bounding_box()
     at = {"x": size["width"] * 10.5 / 16, "y": size["height"] * 4.5 / 16}
     box.click(position=at)
     names = notebook.ask("board.result.names")
     notebook.wait_text(".cw-verdict", f"{names[4].replace('_', ' ')} and ")
-    assert notebook.ask("board.pair") == [names[4], names[10]]
+    notebook.wait_for("board.pair", [names[4], names[10]])
 
 
 def test_names_with_html_stay_text(notebook):

@@ -198,6 +198,7 @@ def test_ending_early_keys_and_no_answer_twice(browser: Any, written: Path) -> N
     desk.page.keyboard.press("2")
     desk.wait_ready(2)
     desk.tap("stop")
+    desk.page.locator("#download").wait_for()
     assert "answered 1 of 6" in desk.page.locator("#answers").inner_text()
     desk.tap("on")
     desk.wait_ready(2)
@@ -228,6 +229,7 @@ def test_it_fits_small_screens(
     size = {"width": width, "height": height}
     phone = Phone(browser, written, **{**PHONE, "viewport": size, "color_scheme": scheme})
     phone.tap("begin")
+    phone.wait_ready(1)
     phone.page.evaluate("() => { state.plan[0].shown = [6, 7, 1]; show(); }")
     phone.wait_ready(1)
     assert phone.page.evaluate(WIDE) <= 0
@@ -239,3 +241,78 @@ def test_it_fits_small_screens(
     phone.wait_ready(1)
     picture(phone, f"pictures_{scheme}_{width}")
     phone.finish()
+
+
+def second_tab(phone: Phone, path: Path) -> Phone:
+    """Open the same file once more on the same device; both note in one list what goes wrong."""
+    other = object.__new__(Phone)
+    other.context, other.page = phone.context, phone.context.new_page()
+    other.page.set_default_timeout(15_000)
+    other.errors, other.requests = phone.errors, phone.requests
+    other.page.on("pageerror", lambda error: other.errors.append(str(error)))
+    other.page.goto(path.as_uri())
+    return other
+
+
+NO_LOCKS = "Object.defineProperty(Navigator.prototype, 'locks', { get: () => undefined })"
+NOT_HERE = """Object.defineProperty(Navigator.prototype, 'locks', { get: () => ({
+  request: () => Promise.reject(new DOMException("no", "SecurityError")) }) })"""
+
+
+@pytest.mark.parametrize("script", ["", NO_LOCKS, NOT_HERE])
+def test_two_tabs_of_one_file_share_one_sitting(browser: Any, written: Path, script: str) -> None:
+    one = Phone(browser, written)
+    if script:
+        one.context.add_init_script(script)
+        one.page.reload()
+    two = second_tab(one, written)
+    assert one.page.evaluate("Boolean(navigator.locks)") == (script != NO_LOCKS)
+    one.tap("begin")
+    two.wait_ready(1)  # it goes on where the other has begun
+    for at, tab in enumerate((one, two, two, one), 1):
+        tab.page.bring_to_front()
+        tab.take(at, at % 3)
+    for tab in (one, two):
+        tab.page.bring_to_front()
+        tab.wait_ready(5)
+    two.tap("undo")
+    one.page.bring_to_front()
+    one.take(4, 0)
+    one.wait_ready(5)
+    assert one.lines() == two.lines() == json_lines(one)
+    kinds = [line["line"] for line in one.lines()]
+    assert kinds == ["sitting", *["answer"] * 4, "undo", "answer"]
+    assert [line["trial"] for line in one.lines()[1:]] == [1, 2, 3, 4, 4, 5]
+    assert len({frozenset(line["shown"]) for line in one.lines()[1:4]}) >= 2
+    one.finish()
+
+
+def json_lines(phone: Phone) -> list[dict[str, Any]]:
+    """Give what the device keeps."""
+    return [json.loads(line) for line in phone.page.evaluate("JSON.parse(localStorage[KEY]).lines")]
+
+
+def test_an_answer_in_a_tab_that_was_told_of_nothing_overwrites_nothing(
+    browser: Any, written: Path
+) -> None:
+    one = Phone(browser, written)
+    one.tap("begin")
+    one.wait_ready(1)
+    two = second_tab(one, written)
+    two.wait_ready(1)
+    one.page.bring_to_front()
+    for at in (1, 2):
+        one.take(at, 0)
+    one.wait_ready(3)
+    stale = "() => { state = { ...state, trials: [], lines: state.lines.slice(0, 1), last: 0 }; }"
+    two.page.bring_to_front()
+    two.wait_ready(3)
+    two.page.evaluate(stale)  # as if the other's news were late
+    two.page.locator(".thing").nth(1).tap()
+    two.wait_ready(3)  # this triplet had been answered; the next is put up
+    assert [line["line"] for line in json_lines(two)] == ["sitting", "answer", "answer"]
+    two.take(3, 1)
+    one.page.bring_to_front()
+    one.wait_ready(4)
+    assert len(json_lines(one)) == 4
+    one.finish()

@@ -118,7 +118,7 @@ def test_an_answer_by_key_brings_what_others_take_out(notebook):
     assert notebook.evaluate("() => document.activeElement.className") == "cw-odd-picture"
     notebook.page.keyboard.press("n")
     notebook.page.keyboard.press("u")
-    wait_for(notebook, "triplet.pressed", {"name": "undo", "count": 2})
+    wait_for(notebook, "triplet.pressed", {"name": "undo", "trial": 1, "count": 2})
 
 
 def test_a_dimension_off_moves_both_views_and_tells_the_kernel(notebook):

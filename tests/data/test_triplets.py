@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnwidgets.data import load_embedding, load_features, load_triplets, save_triplets
-from cnnwidgets.data.triplets import TripletSet, tables
+from cnnwidgets.data.triplets import StoredFeatures, TripletSet, tables
 
 NAMES = tuple(f"object {number}" for number in range(30))
 
@@ -265,11 +265,54 @@ def test_what_is_saved_comes_back(tmp_path: Path, rows: np.ndarray) -> None:
     save_triplets(TripletSet(rows.astype(np.int32), 30), tmp_path / "shuffled", seed=1)
     shuffled = load_triplets(tmp_path / "shuffled")
     assert sorted(shuffled.triplets.tolist()) == sorted(rows.tolist())
-    assert shuffled.test_from == 450 and not np.array_equal(shuffled.triplets, rows)
-    with pytest.raises(ValueError, match="two choices at least, not 1"):
-        save_triplets(TripletSet(rows[:1], 30), tmp_path)
+    assert shuffled.test_from is not None and abs(shuffled.test_from - 450) <= 1
+    assert not np.array_equal(shuffled.triplets, rows)
+    for count, words in ((0, "is none"), (1, "is one")):
+        with pytest.raises(ValueError, match=f"two different triplets at least, and here {words}"):
+            save_triplets(TripletSet(rows[:count], 30), tmp_path)
     with pytest.raises(ValueError, match="'vice' or 'csv', not 'xls'"):
         save_triplets(whole, tmp_path, format="xls")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("times", [1, 4, 40])
+def test_no_triplet_is_both_trained_on_and_tested(tmp_path: Path, times: int) -> None:
+    random = np.random.default_rng(2)
+    each = np.array(sorted({tuple(sorted(random.choice(30, 3, replace=False))) for _ in range(90)}))
+    repeated = np.repeat(each, random.integers(1, times + 1, len(each)), axis=0)
+    choices = random.permuted(repeated, axis=1).astype(np.int32)
+    often = np.tile(np.array([[29, 0, 1]], np.int32), (300, 1))  # by far too many to hold out
+    for rows in (choices, np.concatenate([choices, often])):
+        held_out = set()
+        for seed in range(5):
+            save_triplets(TripletSet(rows, 30), tmp_path, seed=seed)
+            train, test = (np.load(tmp_path / name) for name in ("train_90.npy", "test_10.npy"))
+            assert sorted([*train.tolist(), *test.tolist()]) == sorted(rows.tolist())
+            trained, tested = ({frozenset(row) for row in part.tolist()} for part in (train, test))
+            assert not trained & tested
+            assert abs(len(test) - len(rows) / 10) <= times / 2 + 1
+            assert not np.array_equal(np.sort(train, 1), np.unique(np.sort(train, 1), axis=0))
+            held_out.add(frozenset(tested))
+        assert len(held_out) == 5
+    two = np.array([[0, 1, 2]] * 30 + [[1, 2, 3]] * 40, np.int32)
+    save_triplets(TripletSet(two, 30), tmp_path)
+    assert np.load(tmp_path / "test_10.npy").tolist() == two[:30].tolist()
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"odd": "third"}, "'first', 'second' or 'last' of a row, or 'auto' finds it; not 'third'"),
+        ({"odd": 2}, "or 'auto' finds it; not 2$"),
+        ({"base": 2}, "counted from 0 or 1, or 'auto' finds out; not from 2$"),
+        ({"base": "1"}, "counted from 0 or 1, or 'auto' finds out; not from '1'$"),
+    ],
+)
+def test_what_cannot_be_said_of_a_file_is_refused(
+    tmp_path: Path, rows: np.ndarray, said: dict[str, object], sentence: str
+) -> None:
+    np.save(tmp_path / "choices.npy", rows)
+    with pytest.raises(ValueError, match=sentence):
+        load_triplets(tmp_path / "choices.npy", **said)  # type: ignore[arg-type]
 
 
 def test_a_large_text_is_read_once(
@@ -325,6 +368,7 @@ def test_features_of_thingsvision(tmp_path: Path) -> None:
     assert load_features(tmp_path).files is None
     (tmp_path / "file_names.txt").write_text("a/1.jpg\nb/2 x.jpg\nc.jpg\n")
     found = load_features(tmp_path)
+    assert isinstance(found, StoredFeatures)
     assert np.array_equal(found.values, values) and found.files == ("a/1.jpg", "b/2 x.jpg", "c.jpg")
     (tmp_path / "file_names.txt").write_text("a/1.jpg\n")
     with pytest.raises(ValueError, match="has 3 rows, and file_names.txt 1 names"):

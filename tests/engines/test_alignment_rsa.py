@@ -148,3 +148,23 @@ def test_bad_input_is_refused_in_one_sentence() -> None:
 
     with pytest.raises(InterruptedError, match="2000"):
         rsa(one, one, progress=stop)
+
+
+def test_an_exchange_without_a_correlation_counts_as_exceeding() -> None:
+    """Two of ten pairs differ, and three count: most exchanges bring them equal values."""
+    first, second, where = torch.zeros(5, 5), torch.zeros(5, 5), torch.zeros(5, 5)
+    for (i, j), value in {(0, 1): 3.0, (0, 2): 1.0, (1, 2): 2.0}.items():
+        first[i, j], where[i, j] = value, 1
+    second[0, 1] = second[3, 4] = 1 / 3
+    found = rsa(first, second, where=where + where.T, resamples=1, permutations=199, seed=3)
+    generator = torch.Generator().manual_seed(3)
+    torch.randint(5, (1, 5), generator=generator)  # the bootstrap's
+    pairs = np.array([[0, 0, 1], [1, 2, 2]])
+    whole = (second + second.T).numpy()
+    exceeding = equal = 0
+    for _ in range(199):
+        order = torch.randperm(5, generator=generator).numpy()
+        values = whole[np.ix_(order, order)][tuple(pairs)]
+        equal += np.ptp(values) == 0
+        exceeding += np.ptp(values) == 0 or pearsonr([3, 1, 2], values)[0] >= found.r - 1e-9
+    assert equal > 60 and found.p == (1 + exceeding) / 200

@@ -176,3 +176,34 @@ def test_a_plan_of_nothing_is_refused() -> None:
     for people, trials in ((0, 5), (5, 0)):
         with pytest.raises(ValueError, match="at least one person with one trial"):
             plan(5, people, trials)
+
+
+@pytest.mark.parametrize("given", [(4.7, 2, 2), (5, 2.5, 2), (5, 2, 1.9), (5, 2, float("nan"))])
+def test_a_plan_counts_in_whole_numbers(given: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match=f"whole numbers: got {given[0]}, {given[1]} and"):
+        plan(*given)  # type: ignore[arg-type]
+    assert plan(np.int64(5), np.int32(2), 1) == plan(5, 2, 1)
+
+
+def test_pairs_of_very_many_objects_are_not_counted() -> None:
+    nothing = torch.empty(0, 3, dtype=torch.int64)
+    with pytest.raises(ValueError, match="at most 5,000 objects, got 40,000; of more, draw them"):
+        least_asked(nothing, 40_000)
+
+
+def test_the_least_asked_with_one_object_in_each() -> None:
+    objects, source = 8, generator(6)
+    asked: list[tuple[int, int, int]] = []
+    for _ in range(comb(objects - 1, 2)):
+        matrix = np.zeros((objects, objects), int)
+        matrix[np.triu_indices(objects, 1)] = pairs(asked, objects)
+        matrix += matrix.T
+        found = least_asked(np.array(asked).reshape(-1, 3), objects, holding=3, generator=source)
+        others = [n for n in range(objects) if n != 3]
+        least = min(matrix[3, other] for other in others)
+        assert 3 in found and least in [matrix[3, n] for n in found if n != 3]
+        asked.append(found)
+    assert len(set(asked)) == 21
+    assert np.bincount(np.ravel(asked)).tolist() == [6] * 3 + [21] + [6] * 4
+    with pytest.raises(ValueError, match="the object held is a number from 0 to 7, got 8"):
+        least_asked(np.array(asked), objects, holding=8)

@@ -174,7 +174,10 @@ def test_keys_of_the_pictures(page: ViewPage) -> None:
     for key in ("Enter", "n", "N", "u"):
         page.page.keyboard.press(key)
     assert asked(page) == ["next", "next", "next", "undo"] and len(answers(page)) == 1
+    assert page.saved("view", "pressed")[-1] == {"name": "undo", "trial": 7, "count": 4}
     page.tell("view", trial=8, chosen=-1)
+    page.page.keyboard.press("u")  # of the trial that the kernel has told by then
+    assert page.saved("view", "pressed")[-1] == {"name": "undo", "trial": 8, "count": 5}
     painted(page)
     page.page.evaluate(
         """() => document.activeElement.dispatchEvent(

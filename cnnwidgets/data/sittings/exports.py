@@ -7,34 +7,39 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from cnnwidgets.data.sittings.merging import AnySitting, Merged, merge
 from cnnwidgets.data.sittings.reading import Sitting
+from cnnwidgets.data.triplets.sets import TripletSet
+from cnnwidgets.data.triplets.writing import vice_files
 
 COLUMNS = (
     "i", "j", "odd", "name_i", "name_j", "name_odd", "sitting", "trial", "rt_ms", "kind", "time",
+    "order",
 )  # fmt: skip
-HELD_OUT = 0.1
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What table programs take for the beginning of a formula; anybody may have written the names."""
 
 
 def export_csv(sittings: Merged | Sitting | Sequence[AnySitting]) -> str:
     """Give a table of all answers, catch trials among them.
 
     Columns: the two objects that are left and the odd one, as numbers from 0 and as names, the
-    sitting's id, the trial, the reaction time in ms, the kind of trial and when it was answered.
-    `load_triplets` reads it.
+    sitting's id, the trial, the reaction time in ms, the kind of trial, when it was answered and
+    why the triplet was shown. A text that a table program would take for a formula has an
+    apostrophe before it. `load_triplets` reads the table.
     """
     merged = _merged(sittings)
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    text.write(",".join(COLUMNS) + "\n")
+    # Every text in quotes: without them, half a line's end in a name would begin a row.
+    table = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     for sitting in merged.sittings:
         rows = sitting.triplets(catch=True).tolist()
         for row, answer in zip(rows, sitting.answers, strict=True):
             names = [merged.names[number] for number in row]
-            about = [sitting.id, answer.trial, answer.rt_ms, answer.kind, answer.time]
-            table.writerow([*row, *names, *about])
+            about = [sitting.id, answer.trial, answer.rt_ms]
+            about += [answer.kind, answer.time, answer.order]
+            table.writerow([_harmless(cell) for cell in (*row, *names, *about)])
     return text.getvalue()
 
 
@@ -46,7 +51,8 @@ def export_vice(
 ) -> bytes:
     """Give ``train_90.npy`` and ``test_10.npy``, int64 [m, 3] with the odd one last, and names.
 
-    Catch trials are left out. The answers are shuffled before a tenth is held out.
+    Catch trials are left out. The answers are shuffled, and all answers to a tenth of the triplets
+    held out: a repeat would tell in training what is tested.
 
     Parameters
     ----------
@@ -61,25 +67,12 @@ def export_vice(
     Raises
     ------
     ValueError
-        There are fewer than two answers.
+        There are not answers to two triplets at least.
     OSError
         The folder cannot be written.
     """
     merged = _merged(sittings)
-    rows = merged.triplets().astype(np.int64)
-    if len(rows) < 2:
-        raise ValueError(
-            f"training and testing take two answers at least, and here are {len(rows)} (catch "
-            "trials do not count)"
-        )
-    rows = np.random.default_rng(seed).permutation(rows)
-    held_out = max(1, round(HELD_OUT * len(rows)))
-    words = "".join(" ".join(name.split()) + "\n" for name in merged.names)
-    files = {
-        "train_90.npy": _npy(rows[held_out:]),
-        "test_10.npy": _npy(rows[:held_out]),
-        "names.txt": words.encode(),
-    }
+    files = vice_files(TripletSet(merged.triplets(), len(merged.names), merged.names), seed=seed)
     if folder is not None:
         place = Path(folder).expanduser()
         place.mkdir(parents=True, exist_ok=True)
@@ -94,10 +87,8 @@ def _merged(sittings: Merged | Sitting | Sequence[AnySitting]) -> Merged:
     return merge([sittings] if isinstance(sittings, Sitting) else sittings)
 
 
-def _npy(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
+def _harmless(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _zipped(files: dict[str, bytes]) -> bytes:

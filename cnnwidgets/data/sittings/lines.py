@@ -5,14 +5,16 @@ The first line tells of the sitting, each other one of an answer, or of one that
     {"v":1,"line":"sitting","sitting":"5f0c...","started":"...Z","set":"9a1b...","names":["dog"...],
      "language":"en","device":"mouse","consent":true}
     {"v":1,"line":"answer","trial":1,"time":"...Z","rt_ms":1520,"shown":[4,0,9],"odd":9,
-     "kind":"new","expected":null}
+     "kind":"new","expected":null,"order":"least asked"}
     {"v":1,"line":"undo","trial":1,"time":"...Z"}
 
 `trial` counts from 1 and is never given twice, so that an undo is clear; objects are numbers into
-`names`, `shown` as they stood from left to right. Nothing in it tells who somebody is.
+`names`, `shown` as they stood from left to right; `order` may be missing. Nothing in it tells who
+somebody is.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +25,13 @@ VERSION = 1
 KINDS = ("new", "repeat", "catch")
 MOST_TEXT = 500
 """How long an identifier, a time or a language may be; what is longer is none."""
+MISTAKES = "my mistakes"
+"""The order of triplets that come again because the answer was wrong, and the right one shown."""
 _LONGEST_MS = 2**31 - 1
+_ID = re.compile(r"[0-9a-f]{6,32}(#[0-9]{1,6})?")
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?", re.A
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,8 @@ class Answer:
     expected : that answer; None but for "catch".
     trial : from 1 on; 0 lets the log give it.
     time : UTC in ISO form with milliseconds; empty lets the log give it.
+    order : why this triplet was shown: "random", "least asked", "most divergent", `MISTAKES` or
+        another short text; empty where nobody says.
     """
 
     shown: tuple[int, int, int]
@@ -48,6 +58,7 @@ class Answer:
     expected: int | None = None
     trial: int = 0
     time: str = ""
+    order: str = ""
 
 
 def now() -> str:
@@ -91,6 +102,9 @@ def check(answer: Answer, objects: int) -> None:
     catch = answer.kind == "catch"
     if catch != (answer.expected is not None) or (catch and answer.expected not in shown):
         raise ValueError("a catch trial, and no other, expects one of the three that are shown")
+    if not is_time(answer.time):
+        raise ValueError(f"a time has the form {now()}, not {ascii(answer.time)[:60]}")
+    check_texts(answer.order)
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -131,18 +145,17 @@ def head_line(about: Mapping[str, object]) -> bytes:
 
 def answer_line(answer: Answer) -> bytes:
     """Give an answer's line."""
-    return _line(
-        {
-            "line": "answer",
-            "trial": answer.trial,
-            "time": answer.time,
-            "rt_ms": answer.rt_ms,
-            "shown": list(answer.shown),
-            "odd": answer.odd,
-            "kind": answer.kind,
-            "expected": answer.expected,
-        }
-    )
+    content = {
+        "line": "answer",
+        "trial": answer.trial,
+        "time": answer.time,
+        "rt_ms": answer.rt_ms,
+        "shown": list(answer.shown),
+        "odd": answer.odd,
+        "kind": answer.kind,
+        "expected": answer.expected,
+    }
+    return _line(content | ({"order": answer.order} if answer.order else {}))
 
 
 def undo_line(trial: int) -> bytes:
@@ -160,7 +173,7 @@ def parsed(line: bytes) -> dict[str, Any] | None:
 
 
 def answer_of(found: Mapping[str, Any], objects: int) -> Answer:
-    """Give the answer of a parsed line.
+    """Give the answer of a parsed line; without its time where that is none.
 
     Raises
     ------
@@ -171,10 +184,11 @@ def answer_of(found: Mapping[str, Any], objects: int) -> Answer:
     if not isinstance(shown, list):
         raise ValueError("an answer shows three objects")
     trial, time, kind = found.get("trial"), found.get("time"), found.get("kind")
+    order = found.get("order", "")
     if not _is_count(trial, _LONGEST_MS) or trial == 0:
         raise ValueError(f"trials are counted from 1 on, not {str(trial)[:80]}")
-    if not is_text(time) or not is_text(kind):
-        raise ValueError("an answer has a time and a kind")
+    if not all(map(is_text, (time, kind, order))):
+        raise ValueError("an answer has a time and a kind, and its order is a text")
     if any(not _is_count(number, objects) for number in shown):  # before they are hashed
         raise ValueError(f"objects are numbers of 0 to {objects - 1}")
     expected = found.get("expected")
@@ -182,7 +196,8 @@ def answer_of(found: Mapping[str, Any], objects: int) -> Answer:
         raise ValueError(f"objects are numbers of 0 to {objects - 1}")
     first, second, third = shown if len(shown) == 3 else (0, 0, 0)
     odd, rt_ms = found.get("odd"), found.get("rt_ms")
-    answer = Answer((first, second, third), odd, rt_ms, kind, expected, trial, time)  # type: ignore[arg-type]
+    time, order = time if is_time(time) else "", clean(order)
+    answer = Answer((first, second, third), odd, rt_ms, kind, expected, trial, time, order)  # type: ignore[arg-type]
     check(answer, objects)
     return answer
 
@@ -190,6 +205,16 @@ def answer_of(found: Mapping[str, Any], objects: int) -> Answer:
 def is_text(value: object) -> bool:
     """Whether a parsed value is a text of reasonable length."""
     return isinstance(value, str) and len(value) <= MOST_TEXT
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be a sitting's id: hexadecimal digits, and a number of `merge`'s."""
+    return _ID.fullmatch(text) is not None
+
+
+def is_time(text: object) -> bool:
+    """Whether a value is a time in ISO form, or empty where nobody knows it."""
+    return text == "" or (isinstance(text, str) and _TIME.fullmatch(text) is not None)
 
 
 def clean(text: str) -> str:

@@ -31,15 +31,17 @@ class Merged:
     sittings: tuple[Sitting, ...]
     remarks: tuple[str, ...] = ()
 
-    def triplets(self, *, catch: bool = False, fast: bool = True) -> np.ndarray:
+    def triplets(
+        self, *, catch: bool = False, fast: bool = True, repeats: bool = True
+    ) -> np.ndarray:
         """Give all answers as rows, the odd one last: int32 [m, 3]; see `Sitting.triplets`."""
-        rows = [sitting.triplets(catch=catch, fast=fast) for sitting in self.sittings]
+        rows = [one.triplets(catch=catch, fast=fast, repeats=repeats) for one in self.sittings]
         return np.concatenate(rows) if rows else np.zeros((0, 3), np.int32)
 
-    def people(self, *, catch: bool = False, fast: bool = True) -> np.ndarray:
+    def people(self, *, catch: bool = False, fast: bool = True, repeats: bool = True) -> np.ndarray:
         """Give the number of the sitting of each row of `triplets`: int32 [m]."""
-        counts = [len(sitting.triplets(catch=catch, fast=fast)) for sitting in self.sittings]
-        return np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        rows = [one.triplets(catch=catch, fast=fast, repeats=repeats) for one in self.sittings]
+        return np.repeat(np.arange(len(rows), dtype=np.int32), [len(some) for some in rows])
 
     @property
     def catches(self) -> Share:
@@ -50,6 +52,18 @@ class Merged:
     def repeats(self) -> Share:
         """How many repeats were answered as before by the same person, of how many."""
         return _sum(sitting.repeats for sitting in self.sittings)
+
+
+def files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Give the files of a folder that may be sittings: ``.jsonl``, none hidden, sorted.
+
+    Raises
+    ------
+    FileNotFoundError, OSError
+        It is not there, or cannot be looked into.
+    """
+    inside = Path(folder).expanduser().iterdir()
+    return sorted(file for file in inside if file.suffix == SUFFIX and file.name[0] != ".")
 
 
 def merge(
@@ -71,7 +85,7 @@ def merge(
         that is not there yet holds no sittings.
     names : of the objects; None takes those that most of the sittings fit.
     set_id : what tells the pictures from others; sittings of another are told of. None takes that
-        of the first that has exactly these names.
+        of the first that has exactly these names, or else of the first that fits.
 
     Returns
     -------
@@ -84,14 +98,15 @@ def merge(
     common = tuple(names) if names is not None else _common_names(found)
     numbers = {name: number for number, name in enumerate(common)}
     fitting = [sitting for sitting in found if numbers.keys() >= set(sitting.names)]
-    if set_id is None:
-        set_id = next((one.set_id for one in fitting if one.names == common), None)
+    if set_id is None and fitting:
+        set_id = next((one for one in fitting if one.names == common), fitting[0]).set_id
     for sitting in found:
         if not numbers.keys() >= set(sitting.names):
             other = next(name for name in sitting.names if name not in numbers)
             remarks.append(f"sitting {sitting.id} is about other objects ({other[:80]}); left out")
-        elif sitting.set_id != set_id and sitting.names == common:
-            remarks.append(f"sitting {sitting.id} showed other pictures of the same names; used")
+        elif sitting.set_id != set_id:
+            showed = "other pictures" if sitting.names == common else "another set of pictures"
+            remarks.append(f"sitting {sitting.id} showed {showed} of the same names; used")
     joined = [_joined(sitting, common, numbers) for sitting in fitting]
     return Merged(common, tuple(joined), tuple(remarks))
 
@@ -118,12 +133,11 @@ def _read_all(
     """Read what can be read; a sentence for each of the others."""
     entries: Sequence[AnySitting]
     if isinstance(source, str | os.PathLike):
-        folder = Path(source).expanduser()
         try:
-            files = [file for file in folder.iterdir() if file.suffix == SUFFIX]
+            entries = files(source)
         except OSError as error:
+            folder = Path(source).expanduser()
             return [], [f"'{folder}' cannot be looked into ({error.strerror})"]
-        entries = sorted(file for file in files if not file.name.startswith("."))
     else:
         entries = source
     found: list[Sitting] = []

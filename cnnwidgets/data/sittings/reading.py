@@ -1,5 +1,6 @@
 """Sittings as they are read from files, with what there is to tell of them."""
 
+import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,23 +51,31 @@ class Sitting:
     device: str = ""
     lines: int = 0
 
-    def triplets(self, *, catch: bool = False, fast: bool = True) -> np.ndarray:
+    def triplets(
+        self, *, catch: bool = False, fast: bool = True, repeats: bool = True
+    ) -> np.ndarray:
         """Give the answers as rows, the odd one last.
 
         Parameters
         ----------
         catch : whether catch trials are among them.
         fast : whether answers faster than `FAST_MS` are.
+        repeats : whether repeats are, and later answers to a triplet that has a row already. A
+            ceiling takes one answer of each person to a triplet, so it goes without them.
 
         Returns
         -------
         int32 [m, 3], numbers into `names`
         """
-        rows = [
-            [*(number for number in answer.shown if number != answer.odd), answer.odd]
-            for answer in self.answers
-            if (catch or answer.kind != "catch") and (fast or answer.rt_ms >= FAST_MS)
-        ]
+        rows = []
+        before = set()
+        for answer in self.answers:
+            if (answer.kind == "catch" and not catch) or (answer.rt_ms < FAST_MS and not fast):
+                continue
+            triplet = frozenset(answer.shown)
+            if repeats or (answer.kind != "repeat" and triplet not in before):
+                rows.append([*(one for one in answer.shown if one != answer.odd), answer.odd])
+                before.add(triplet)
         return np.array(rows, np.int32).reshape(-1, 3)
 
     @property
@@ -87,12 +96,18 @@ class Sitting:
 
     @cached_property
     def repeats(self) -> Share:
-        """How many repeats were answered as the same triplet was before, of how many."""
+        """How many repeats were answered as the same triplet was before, of how many.
+
+        Not those in the order `MISTAKES`, nor what follows: the right answer was shown in between.
+        """
         before: dict[frozenset[int], int] = {}
+        told = set()
         hits = of = 0
         for answer in self.answers:
             triplet = frozenset(answer.shown)
-            if answer.kind == "repeat" and triplet in before:
+            if answer.order == lines.MISTAKES:
+                told.add(triplet)
+            if answer.kind == "repeat" and triplet in before and triplet not in told:
                 of += 1
                 hits += before[triplet] == answer.odd
             if answer.kind != "catch":
@@ -133,7 +148,9 @@ def _sitting(content: bytes, name: str) -> Sitting:
         raise ValueError(f"'{name}' is empty: a sitting begins with a line that tells of it")
     rows = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     head = _head(lines.parsed(rows[0]), name)
-    answers, faults = _answers(rows[1:], len(head["names"]))
+    faults = _mended(head)
+    answers, lost, untimed = _answers(rows[1:], len(head["names"]))
+    faults += lost + untimed
     return Sitting(
         head["sitting"],
         head["started"],
@@ -143,8 +160,21 @@ def _sitting(content: bytes, name: str) -> Sitting:
         tuple(f"'{name}': {fault}" for fault in faults),
         head["language"],
         head["device"],
-        sum(bool(row.strip()) for row in rows) - len(faults),
+        sum(bool(row.strip()) for row in rows) - len(lost),
     )
+
+
+def _mended(head: dict[str, Any]) -> list[str]:
+    """Put something harmless in place of an id or a time that is none; a sentence for each."""
+    remarks = []
+    name = head["sitting"]
+    if not lines.is_id(name):  # the same for each copy of the file
+        head["sitting"] = hashlib.sha256(name.encode()).hexdigest()[:12]
+        remarks.append(f"its id is not of hexadecimal digits; it is called {head['sitting']}")
+    if not lines.is_time(head["started"]):
+        head["started"] = ""
+        remarks.append("when it was started is no time; left out")
+    return remarks
 
 
 def _head(found: dict[str, Any] | None, name: str) -> dict[str, Any]:
@@ -172,10 +202,12 @@ def _head(found: dict[str, Any] | None, name: str) -> dict[str, Any]:
     return values
 
 
-def _answers(rows: Iterable[bytes], objects: int) -> tuple[tuple[Answer, ...], list[str]]:
-    """Give the answers that stand, and what is wrong with the other lines."""
+def _answers(
+    rows: Iterable[bytes], objects: int
+) -> tuple[tuple[Answer, ...], list[str], list[str]]:
+    """Give the answers that stand, what is wrong with the other lines, and with the times."""
     standing: dict[int, Answer] = {}  # in order; an undo takes its trial out
-    faults = []
+    faults, untimed = [], []
     for number, row in enumerate(rows, start=2):
         if not row.strip():
             continue
@@ -187,7 +219,10 @@ def _answers(rows: Iterable[bytes], objects: int) -> tuple[tuple[Answer, ...], l
             _take(found, standing, objects)
         except ValueError as error:
             faults.append(f"line {number}: {error}; left out")
-    return tuple(standing.values()), faults
+            continue
+        if not lines.is_time(found.get("time", "")):
+            untimed.append(f"line {number}: its time is none; the rest is used")
+    return tuple(standing.values()), faults, untimed
 
 
 def _take(found: dict[str, Any], standing: dict[int, Answer], objects: int) -> None:

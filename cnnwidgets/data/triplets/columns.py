@@ -27,6 +27,17 @@ class Known:
     reference: np.ndarray | None = None
     order: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        if self.odd not in ("auto", *_COLUMNS):
+            raise ValueError(
+                f"the odd one is the 'first', 'second' or 'last' of a row, or 'auto' finds it; not "
+                f"{self.odd!r}"
+            )
+        if self.base not in ("auto", 0, 1):
+            raise ValueError(
+                f"objects are counted from 0 or 1, or 'auto' finds out; not from {self.base!r}"
+            )
+
     @property
     def objects(self) -> int | None:
         """How many there are.

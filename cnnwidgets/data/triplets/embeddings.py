@@ -12,7 +12,7 @@ _ARRAYS = (  # the most wanted first: what remained after pruning
 )  # fmt: skip
 
 
-class Features(NamedTuple):
+class StoredFeatures(NamedTuple):
     """Features of pictures: float [pictures, ...], and the files they came from, or None."""
 
     values: np.ndarray
@@ -58,7 +58,7 @@ def load_embedding(path: str | os.PathLike[str], objects: int | None = None) -> 
     return np.ascontiguousarray(found.T if turned else found, np.float32)
 
 
-def load_features(folder: str | os.PathLike[str]) -> Features:
+def load_features(folder: str | os.PathLike[str]) -> StoredFeatures:
     """Read features that thingsvision has extracted: ``features.npy`` or ``.txt``, and its names.
 
     Raises
@@ -78,11 +78,11 @@ def load_features(folder: str | os.PathLike[str]) -> Features:
         raise ValueError(f"'{path}' should hold a row of numbers for each picture")
     listed = place / "file_names.txt"
     if not listed.is_file():
-        return Features(values, None)
+        return StoredFeatures(values, None)
     names = tuple(line for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
     if len(names) != len(values):
         raise ValueError(f"'{path}' has {len(values)} rows, and {listed.name} {len(names)} names")
-    return Features(values, names)
+    return StoredFeatures(values, names)
 
 
 def _array(path: Path) -> np.ndarray:

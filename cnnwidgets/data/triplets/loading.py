@@ -52,7 +52,8 @@ def load_triplets(
     FileNotFoundError, OSError
         There is no such file.
     ValueError
-        It holds no choices, or others than about these names, or no column is clearly the odd one.
+        It holds no choices, or others than about these names, or no column is clearly the odd one;
+        or `odd` or `base` is none of those named.
     """
     place = Path(path).expanduser()
     known = columns.Known(odd, base, names, reference, order)

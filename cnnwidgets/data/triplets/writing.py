@@ -1,5 +1,6 @@
 """Choices for other programs."""
 
+import io
 import os
 from pathlib import Path
 from typing import Literal
@@ -28,7 +29,8 @@ def save_triplets(
     format : "vice" gives ``train_90.npy`` and ``test_10.npy``, int64 with the odd one last, and
         ``names.txt`` where there are names; "csv" gives ``triplets.csv`` with the columns i, j and
         odd, and participant where people are told apart.
-    seed : of the shuffling that holds a tenth out, where the set has no two parts of its own.
+    seed : of the shuffling that holds a tenth out, where the set has no two parts of its own. All
+        choices in one triplet go into the same part.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def save_triplets(
     Raises
     ------
     ValueError
-        There are fewer than two choices to share between two parts.
+        There are not choices in two triplets at least to share between two parts.
     OSError
         The folder cannot be written.
     """
@@ -48,19 +50,66 @@ def save_triplets(
         return _save_table(triplets, place / _TABLE)
     if format != "vice":
         raise ValueError(f"choices are written as 'vice' or 'csv', not {format!r}")
-    if len(triplets) < 2:
-        raise ValueError(f"two parts take two choices at least, not {len(triplets)}")
-    rows = triplets.triplets.astype(np.int64)
-    test_from = triplets.test_from
-    if test_from is None:
-        rows = np.random.default_rng(seed).permutation(rows)
-        test_from = len(rows) - max(1, round(_HELD_OUT * len(rows)))
-    np.save(place / "train_90.npy", rows[:test_from])
-    np.save(place / "test_10.npy", rows[test_from:])
-    if triplets.names is not None:
-        text = "".join(" ".join(name.split()) + "\n" for name in triplets.names)
-        (place / NAMES).write_text(text, encoding="utf-8")
+    for name, content in vice_files(triplets, seed=seed).items():
+        (place / name).write_bytes(content)
     return place
+
+
+def vice_files(triplets: TripletSet, *, seed: int = 0) -> dict[str, bytes]:
+    """Give the contents of the files that `save_triplets` writes for VICE, by their names.
+
+    Raises
+    ------
+    ValueError
+        There are not choices in two triplets at least to share between two parts.
+    """
+    rows = triplets.triplets.astype(np.int64)
+    if triplets.test_from is None:
+        random = np.random.default_rng(seed)
+        held_out = _held_out(rows, random)
+        order = random.permutation(len(rows))
+        train, test = (rows[order[which[order]]] for which in (~held_out, held_out))
+    else:
+        train, test = rows[: triplets.test_from], rows[triplets.test_from :]
+    files = {"train_90.npy": _npy(train), "test_10.npy": _npy(test)}
+    if triplets.names is not None:
+        words = "".join(" ".join(name.split()) + "\n" for name in triplets.names)
+        files[NAMES] = words.encode()
+    return files
+
+
+def _held_out(rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Give which rows are kept for testing, bool [m]: about a tenth, in whole triplets."""
+    which = _numbered(rows)
+    counts = np.bincount(which)
+    if len(counts) < 2:
+        raise ValueError(
+            "training and testing take choices in two different triplets at least, and here "
+            f"{'is one' if len(counts) else 'is none'}"
+        )
+    wanted = max(1, round(_HELD_OUT * len(rows)))
+    small = np.flatnonzero(counts <= wanted)  # one that many chose in would fill it alone
+    small = random.permutation(small) if len(small) else np.array([counts.argmin()])
+    taken = int(np.abs(counts[small].cumsum() - wanted).argmin()) + 1
+    held_out = np.zeros(len(counts), bool)
+    held_out[small[:taken]] = True
+    return held_out[which]
+
+
+def _numbered(rows: np.ndarray) -> np.ndarray:
+    """Number the triplets of rows from 0, the same in whatever order their objects are: [m]."""
+    ordered = np.sort(rows, axis=1)
+    place = np.lexsort(ordered.T)
+    differs = (np.diff(ordered[place], axis=0) != 0).any(axis=1)
+    numbers = np.zeros(len(rows), np.int64)
+    numbers[place[1:]] = np.cumsum(differs)
+    return numbers
+
+
+def _npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def _save_table(triplets: TripletSet, path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import torch
@@ -19,6 +20,8 @@ TOGETHER = 64
 """Resamples of the bootstrap in one matrix product."""
 ROUNDING = 1e-12
 """An exchange that changes nothing gives the same r but for this."""
+EQUAL = 1e-12
+"""Values whose spread is not more, relative to the largest, are all the same."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ def rsa(
     i counts w_i times and the pair (i, j) of different objects w_i w_j times, by which all sums
     are quadratic forms in w. Ranks are those among all pairs, and stay so in resamples. The test
     exchanges the objects of `second`; p = (1 + those that correlate at least as well) / (1 + all).
+    An exchange that brings equal values to all pairs that count has no correlation, and is taken
+    for one as large, so that p is rather too large than too small.
 
     References
     ----------
@@ -154,7 +159,7 @@ def _standard(matrix: Tensor, counted: Tensor, ranked: bool, name: str) -> Tenso
         values = torch.from_numpy(rankdata(values.numpy()))
     centred = values - values.mean()
     scale = centred.square().mean().sqrt()
-    if float(scale) <= 1e-12 * float(values.abs().max()):
+    if float(scale) <= EQUAL * float(values.abs().max()):
         raise ValueError(f"the {name} similarity is the same for all pairs: it has no correlation")
     found = torch.zeros_like(matrix)
     found[counted] = centred / scale
@@ -174,11 +179,17 @@ def _weighted(one: Tensor, two: Tensor, counted: Tensor, times: Tensor) -> Tenso
 
 
 def _correlation(one: Tensor, two: Tensor, weights: Tensor | None) -> float:
-    """Give the correlation over pairs of weight 1; None: all, over which both are standard."""
+    """Give the correlation over pairs of weight 1; None: all, over which both are standard.
+
+    It is infinite where `two` is the same for all of them.
+    """
     product = torch.dot(one.flatten(), two.flatten())
     if weights is None:
         return float(product) / (len(one) * (len(one) - 1))
     counted, values = weights.flatten(), two.flatten()
     n = counted.sum()
-    variance = torch.dot(counted, values.square()) / n - (torch.dot(counted, values) / n).square()
-    return float(product / n / variance.sqrt())
+    spread = (values - torch.dot(counted, values) / n).mul_(counted)
+    scale = (torch.dot(spread, spread) / n).sqrt()
+    if float(scale) <= EQUAL * float((counted * values).abs().max()):
+        return inf
+    return float(product / n / scale)

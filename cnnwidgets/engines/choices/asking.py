@@ -7,16 +7,25 @@ from torch import Tensor
 
 from cnnwidgets.engines.choices.triplets import Array, as_triplets, tensor
 
+MOST_COUNTED = 5_000
+"""Objects whose pairs are counted one by one, in 200 MB."""
+
 
 def least_asked(
-    asked: Array, objects: int, *, seed: int = 0, generator: torch.Generator | None = None
+    asked: Array,
+    objects: int,
+    *,
+    holding: int | None = None,
+    seed: int = 0,
+    generator: torch.Generator | None = None,
 ) -> tuple[int, int, int]:
     """Give the next triplet: of a pair asked least, and the object asked least with both.
 
     Parameters
     ----------
     asked : integers [M, 3], all triplets so far, in any order; M may be 0.
-    objects : how many there are, from 3.
+    objects : how many there are, 3..5,000.
+    holding : an object that the triplet holds; None: any.
     generator : of the choice among equals; None: one from `seed`, and the same triplet again.
 
     Returns
@@ -27,17 +36,25 @@ def least_asked(
     Raises
     ------
     ValueError
-        There are less than 3 objects, or a triplet holds another number, or an object twice.
+        There are less than 3 objects or too many, or a triplet or `holding` has another number, or
+        a triplet an object twice.
     """
     if objects < 3:
         raise ValueError(f"a triplet takes at least 3 objects, got {objects}")
+    if objects > MOST_COUNTED:
+        raise ValueError(
+            f"the least asked are found among at most {MOST_COUNTED:,} objects, got {objects:,}; of"
+            " more, draw them at random: choices.sample"
+        )
     generator = torch.Generator().manual_seed(seed) if generator is None else generator
     given = tensor(asked)
+    if holding is not None and not 0 <= holding < objects:
+        raise ValueError(f"the object held is a number from 0 to {objects - 1}, got {holding}")
     done = as_triplets(given, objects).long() if given.numel() else torch.empty(0, 3).long()
     times = _pairs(done, objects)
-    flat = times.flatten()
-    pair = _any((flat == flat.min()).nonzero()[:, 0], generator)
-    one, two = divmod(pair, objects)
+    among = times.flatten() if holding is None else times[holding]
+    pair = _any((among == among.min()).nonzero()[:, 0], generator)
+    one, two = divmod(pair, objects) if holding is None else (holding, pair)
     together = times[one] + times[two]
     # Sums stay below twice the largest entry: one for each time that the triplet has been asked.
     with_both = done[(done == one).any(1) & (done == two).any(1)]

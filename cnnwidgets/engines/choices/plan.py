@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, comb
+from numbers import Integral
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,12 @@ def plan(pictures: int, people: int, trials: int) -> Plan:
     Raises
     ------
     ValueError
-        There are less than 3 pictures, or less than one person or trial.
+        There are less than 3 pictures, or less than one person or trial, or one is no whole number.
     """
+    if not all(isinstance(number, Integral) for number in (pictures, people, trials)):
+        raise ValueError(
+            f"pictures, people and trials are whole numbers: got {pictures}, {people} and {trials}"
+        )
     if pictures < 3:
         raise ValueError(f"a triplet takes at least 3 pictures, got {pictures}")
     if people < 1 or trials < 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import comb
 from typing import Any, Protocol
@@ -99,6 +99,9 @@ class Source(Protocol):
     def prepare(self, progress: Progress) -> None:
         """Look at all pictures."""
 
+    def state(self) -> Hashable:
+        """Give what tells the agents made now from those made when its weights were others."""
+
 
 class PeopleSource:
     """The embedding that was found from people's choices among the THINGS objects."""
@@ -114,7 +117,7 @@ class PeopleSource:
         embedding = torch.from_numpy(np.array(things.embedding, np.float32))
         self._embedding = embedding[rows.clamp_min(0)] * self._known[:, None]
         self._labels, self._kinds = things.labels, things.kinds
-        self.dimensions = len(things.labels)
+        self.dimensions, self.folder = len(things.labels), things.folder
 
     def agent(self, setting: Setting, progress: Progress) -> Agent:
         """Give the model of people; a setting is a network's alone."""
@@ -140,6 +143,10 @@ class PeopleSource:
     def prepare(self, progress: Progress) -> None:
         """There is nothing to do."""
 
+    def state(self) -> Hashable:
+        """It never changes."""
+        return None
+
 
 class FeatureSource:
     """Features that somebody brings, [n, D], in the order of the objects; NaN where one is not."""
@@ -149,20 +156,25 @@ class FeatureSource:
 
     def __init__(self, name: str, features: Any, objects: Objects) -> None:
         self.name = name
-        found = torch.as_tensor(np.asarray(features))
+        given = np.asarray(getattr(features, "values", features))  # of a table, or of a file
+        if given.dtype.kind not in "fiu":
+            raise TypeError(
+                f"the features of {words.shortened(name)} must be numbers; got {given.dtype}"
+            )
+        found = torch.from_numpy(np.array(given, np.float32))
         if found.dim() != 2 or len(found) != len(objects):
             raise ValueError(
                 f"the features of {words.shortened(name)} must be [{len(objects)}, dimensions], a "
                 f"row an object; got {list(found.shape)}"
             )
-        self._features = found.float()
+        self._features = found
         if not bool(self._features.isfinite().all(1).sum() >= 3):
             raise ValueError(f"{words.shortened(name)} has features of fewer than three objects")
 
     def agent(self, setting: Setting, progress: Progress) -> Agent:
         """Give the agent whose similarities are those of the features."""
         labels = tuple(f"dimension {d}" for d in range(self._features.shape[1]))
-        return _from_features(self.name, self._features, labels, setting)
+        return _from_features(self.name, self._features, labels, setting, rectify=False)
 
     def ready(self) -> bool:
         """It always is."""
@@ -170,6 +182,10 @@ class FeatureSource:
 
     def prepare(self, progress: Progress) -> None:
         """There is nothing to do."""
+
+    def state(self) -> Hashable:
+        """It never changes."""
+        return None
 
 
 class NetworkSource:
@@ -185,7 +201,8 @@ class NetworkSource:
     def agent(self, setting: Setting, progress: Progress) -> Agent:
         """Give the agent of a layer; the first time all pictures are looked at, or read."""
         features = self.features.build(progress).of(setting.layer)
-        return _from_features(self.name, features, self._labels(setting.layer), setting)
+        labels = self._labels(setting.layer)
+        return _from_features(self.name, features, labels, setting, rectify=True)
 
     def ready(self) -> bool:
         """Tell whether all pictures have been looked at by the network as it is."""
@@ -195,6 +212,10 @@ class NetworkSource:
         """Look at all pictures, or go on with that."""
         self.features.build(progress)
 
+    def state(self) -> Hashable:
+        """Give the fingerprint of the weights that looked at the pictures last."""
+        return self.features.state
+
     def _labels(self, layer: str) -> tuple[str, ...]:
         model, units = self.model, self.model.layer(layer).units
         if model.labels is not None and len(model.labels) == units == model.classes:
@@ -202,10 +223,12 @@ class NetworkSource:
         return tuple(f"unit {unit}" for unit in range(units))
 
 
-def _from_features(name: str, features: Tensor, labels: tuple[str, ...], setting: Setting) -> Agent:
+def _from_features(
+    name: str, features: Tensor, labels: tuple[str, ...], setting: Setting, *, rectify: bool
+) -> Agent:
     known = features.isfinite().all(1)
     embedding = torch.zeros_like(features)
-    embedding[known] = choices.space(features[known], measure=setting.measure)
+    embedding[known] = choices.space(features[known], measure=setting.measure, rectify=rectify)
     numbers = known.nonzero()[:, 0]
     generator = torch.Generator().manual_seed(0)
     count = min(TRIPLETS, comb(len(numbers), 3))

@@ -154,8 +154,13 @@ class ClassBoard(ClassExports):
     def _read(self, reading: Reading, _: bool) -> None:
         """Take what was read: new answers are asked about, another pace is only written."""
         self._now = reading
-        if self.result is not None and self.result.question.serial == reading.serial:
-            self._panels.keep_pace(reading)
+        if self.result is not None:
+            shown = self.result.question
+            if shown.serial == reading.serial:
+                self._panels.keep_pace(reading)
+            ready = zip(shown.ready, self._question().ready, strict=True)
+            if any(was and not now for was, now in ready):  # its weights are others: it looks again
+                self._looking.follow()
         self._request()
 
     def _say_busy_if_late(self) -> None:

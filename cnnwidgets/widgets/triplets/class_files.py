@@ -13,7 +13,6 @@ from cnnwidgets.data.sittings import Merged, Sitting
 from cnnwidgets.views import words
 from cnnwidgets.widgets.triplets.objects import Objects
 
-SUFFIX = ".jsonl"
 RECENT = 300.0
 """Seconds over which answers a minute are counted."""
 AHEAD = 60.0
@@ -89,15 +88,11 @@ class ClassFiles:
         remarks = []
         for folder in self.folders:
             try:
-                inside = sorted(folder.iterdir())
+                found += sittings.files(folder)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 remarks.append(f"'{folder}' cannot be looked into ({error.strerror})")
-                continue
-            found += [
-                path for path in inside if path.suffix == SUFFIX and not path.name.startswith(".")
-            ]
         return found, remarks
 
 

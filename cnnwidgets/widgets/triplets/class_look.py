@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,9 +14,10 @@ from torch import Tensor
 from cnnwidgets.engines import alignment, choices
 from cnnwidgets.engines.alignment import RSA
 from cnnwidgets.engines.alignment.rsa import Method
-from cnnwidgets.engines.choices import Accuracy, Ceiling
+from cnnwidgets.engines.choices import Ceiling
 from cnnwidgets.results import Progress
 from cnnwidgets.widgets.triplets.agents import Agent, Setting, Source
+from cnnwidgets.widgets.triplets.class_agreement import Agreement, agreement
 from cnnwidgets.widgets.triplets.class_files import Reading
 from cnnwidgets.widgets.triplets.class_order import ordered
 from cnnwidgets.widgets.triplets.objects import Objects
@@ -55,7 +56,7 @@ class BoardQuestion:
 
 @dataclass(frozen=True, eq=False)
 class BoardLook:
-    """What is known of a class.
+    """What is known of a class. Each person's first answer to a triplet counts, no repeat of it.
 
     Attributes
     ----------
@@ -69,7 +70,7 @@ class BoardLook:
     limits : of both matrices' colours.
     asked : pairs asked at least once, and all pairs, of the objects that occur.
     agreements : of the answers with the first agent and with the network; None for no answer.
-    ceiling : None where no triplet was answered twice.
+    ceiling : None where no triplet was answered by two people.
     rsa : of the two matrices over the pairs that were asked, or None; `why` : then says why.
     """
 
@@ -84,7 +85,7 @@ class BoardLook:
     network: Tensor | None
     limits: tuple[float, float]
     asked: tuple[int, int]
-    agreements: tuple[tuple[Agent, Accuracy] | None, tuple[Agent, Accuracy] | None]
+    agreements: tuple[Agreement | None, Agreement | None]
     ceiling: Ceiling | None
     rsa: RSA | None
     why: str
@@ -95,12 +96,14 @@ class BoardDesk:
 
     def __init__(self, objects: Objects, sources: Mapping[str, Source]) -> None:
         self._objects, self._sources = objects, sources
-        self._agents: dict[tuple[str, Setting], Agent] = {}
+        self._agents: dict[tuple[str, Setting, Hashable], Agent] = {}
         self._alike: tuple[Agent, bytes, Tensor] | None = None
 
     def answer(self, question: BoardQuestion, progress: Progress) -> BoardLook:
         """Give what can be said now; a network that has not looked at the pictures is left out."""
-        triplets = question.reading.merged.triplets().astype(np.int64)
+        merged = question.reading.merged
+        triplets = merged.triplets(repeats=False).astype(np.int64)
+        people = merged.people(repeats=False)
         occurring, flat = np.unique(triplets, return_inverse=True)
         rows = flat.reshape(-1, 3)
         first, second = self._both(question, progress)
@@ -129,7 +132,7 @@ class BoardDesk:
             network,
             _limits(similarity, network),
             (int((upper > 0).sum()), math.comb(len(occurring), 2)),
-            (_agreement(first, triplets), _agreement(second, triplets)),
+            (agreement(first, triplets, people), agreement(second, triplets, people)),
             _ceiling(triplets),
             found,
             why,
@@ -143,13 +146,17 @@ class BoardDesk:
         self, question: BoardQuestion, progress: Progress
     ) -> tuple[Agent | None, Agent | None]:
         asked = ((question.people, question.other), (question.network, question.setting))
-        found: dict[tuple[str, Setting], Agent] = {}
-        for key in asked:
-            source = self._sources.get(key[0])
+        found: list[Agent | None] = []
+        there: dict[tuple[str, Setting, Hashable], Agent] = {}
+        for name, setting in asked:
+            agent, source = None, self._sources.get(name)
             if source is not None and source.ready():
-                found[key] = self._agents.get(key) or source.agent(key[1], progress)
-        self._agents = found
-        return found.get(asked[0]), found.get(asked[1])
+                agent = self._agents.get((name, setting, source.state()))
+                agent = agent or source.agent(setting, progress)
+                there[name, setting, source.state()] = agent
+            found.append(agent)
+        self._agents = there
+        return found[0], found[1]
 
     def _network(
         self, agent: Agent | None, occurring: NDArray[np.int64], progress: Progress
@@ -229,16 +236,6 @@ def _limits(*matrices: Tensor | None) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = math.floor(10 * float(known.min())), math.ceil(10 * float(known.max()))
     return low / 10, max(low + 1, high) / 10
-
-
-def _agreement(agent: Agent | None, triplets: NDArray[np.int64]) -> tuple[Agent, Accuracy] | None:
-    if agent is None or not len(triplets):
-        return None
-    rows = torch.from_numpy(triplets)
-    rows = rows[agent.known[rows].all(1)]
-    if not len(rows):
-        return None
-    return agent, choices.accuracy_of_logits(choices.logits(rows, agent.embedding))
 
 
 def _ceiling(triplets: NDArray[np.int64]) -> Ceiling | None:

@@ -10,10 +10,10 @@ import torch
 
 from cnnwidgets.data.sittings import Sitting
 from cnnwidgets.engines import choices
-from cnnwidgets.engines.choices import Accuracy
 from cnnwidgets.views import words
 from cnnwidgets.widgets.model_lines import quoted
-from cnnwidgets.widgets.triplets.agents import Agent, Source
+from cnnwidgets.widgets.triplets.agents import Source
+from cnnwidgets.widgets.triplets.class_agreement import Agreement
 from cnnwidgets.widgets.triplets.class_files import Reading
 from cnnwidgets.widgets.triplets.class_look import CONTEXTS, EXACT, BoardLook
 from cnnwidgets.widgets.triplets.objects import Objects
@@ -23,6 +23,8 @@ from cnnwidgets.widgets.triplets.words import Part, part, spoken
 Number = dict[str, str]
 NONE = "–"
 NEVER = "never asked"
+MOST_WORDS = 64
+"""Words that a script names one by one."""
 HEADS = ["sitting", "answers", "catch trials passed", "median reaction time"]
 
 
@@ -54,7 +56,13 @@ def class_numbers(look: BoardLook) -> list[Number]:
             "of all pairs of the objects that occur in answers, those shown together at least once",
         ),
         _counted(merged.catches.hits, merged.catches.of, "catch trials passed"),
-        _counted(merged.repeats.hits, merged.repeats.of, "repeats agreed"),
+        _counted(
+            merged.repeats.hits,
+            merged.repeats.of,
+            "repeats agreed",
+            "how consistent people are: triplets asked again that the same person answered as "
+            "before; these second answers count nowhere else",
+        ),
     ]
 
 
@@ -76,7 +84,9 @@ def agreement_numbers(look: BoardLook) -> list[Number]:
             found.append(_agreed(name, agreed))
     ceiling = look.ceiling
     fair, upper = (ceiling.leave_one_out, ceiling.plurality) if ceiling else (None, None)
-    told = f"of {ceiling.triplets} triplets asked again" if ceiling else "no triplet asked again"
+    told = "no triplet was answered by two people"
+    if ceiling:
+        told = f"of {ceiling.triplets} triplets that two people or more have answered"
     found.append(_number("33", "chance", "%"))
     found.append(_ceiling(fair, "ceiling, leave-one-out", told))
     found.append(_ceiling(upper, "ceiling, plurality", told))
@@ -101,8 +111,8 @@ def correlation(look: BoardLook) -> list[Part]:
     return [
         *head,
         part(f"{sign} = {_r(found.r)}", "strong"),
-        part(f"  ({low} to {high}), permutation p {p}, over the {found.pairs} of {pairs} pairs"),
-        part(" asked."),
+        part(f"  ({low} to {high}), one-sided permutation p {p}, "),
+        part(f"over the {found.pairs} of {pairs} pairs asked."),
     ]
 
 
@@ -171,7 +181,7 @@ def board_script(
     else:
         lines.append(f"names = {list(objects.names) if len(objects) <= MOST_WORDS else names}")
     lines.append(f"merged = sittings.merge([{files}], names=names)")
-    lines.append("triplets = torch.tensor(merged.triplets()).long()")
+    lines.append("triplets = torch.tensor(merged.triplets(repeats=False)).long()")
     lines.append(f"shown = torch.tensor({list(look.shown)})")
     lines.append("people, counts = alignment.empirical_similarity(triplets, len(merged.names))")
     if source is None or look.network is None:
@@ -193,16 +203,15 @@ def board_script(
     return "\n".join(lines)
 
 
-MOST_WORDS = 64
-"""Words that a script names one by one."""
-
-
-def _agreed(name: str, agreed: tuple[Agent, Accuracy] | None) -> Number:
-    title = "answers (no catch trials) that it predicts, and Wilson's 95 % interval"
+def _agreed(name: str, agreed: Agreement | None) -> Number:
     label = f"agree with {words.shortened(name, 24)}"
     if agreed is None:
         return _number(NONE, label, title="no answers to objects that it knows, or still looking")
-    share, (low, high) = agreed[1].share, agreed[1].interval
+    share, (low, high) = agreed.accuracy.share, agreed.accuracy.interval
+    interval = "Wilson's 95 % interval"
+    if agreed.sittings > 1:
+        interval = f"95 % of resamples of the {agreed.sittings} sittings"
+    title = f"answers (no catch trials, no repeats) that it predicts, and {interval}"
     spread = f"%  {100 * low:.0f}–{100 * high:.0f}"
     return _number(f"{100 * share:.0f}", label, spread, title)
 

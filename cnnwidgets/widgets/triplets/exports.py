@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 import pandas
@@ -58,9 +58,10 @@ class TripletExports(AgentChoice):
         table = pandas.DataFrame(rows)
         for name, agent in self._agents():
             if agent is not None and rows:
-                shown = torch.tensor([answer.shown for answer in self.answers])
-                column = agent.probabilities(shown).argmax(1, keepdim=True)
-                table[name] = [names[number] for number in shown.gather(1, column)[:, 0].tolist()]
+                table[f"{name} takes out"] = [
+                    names[number] if number is not None else None
+                    for number in _taken_out(agent, self.answers)
+                ]
         return table
 
     def csv(self) -> str:
@@ -99,3 +100,12 @@ class TripletExports(AgentChoice):
 
     def _file_name(self, ending: str) -> str:
         return f"triplets-{self.sitting.log.id}.{ending}"
+
+
+def _taken_out(agent: Agent, answers: Sequence[Answer]) -> list[int | None]:
+    """Give the object that an agent takes out of each triplet; None where it does not know all."""
+    shown = torch.tensor([answer.shown for answer in answers])
+    column = agent.probabilities(shown).argmax(1, keepdim=True)
+    taken = shown.gather(1, column)[:, 0].tolist()
+    pairs = zip(answers, taken, strict=True)
+    return [number if agent.knows(answer.shown) else None for answer, number in pairs]

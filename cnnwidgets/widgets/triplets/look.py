@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,7 +41,7 @@ class Question:
     people, network : names of the two sources, "" for nobody.
     setting : of the network; `other` : of the first agent, where it is a network, too.
     order, wanted : how the next one is chosen, and among what.
-    ready : whether the network is to be waited for no more; only tells questions apart.
+    ready : whether each of the two can be had at once; only tells questions apart.
     answers, taken : so far, for the choice of the next one; they ask nothing new.
     """
 
@@ -133,10 +133,11 @@ class TripletDesk:
         self.pictures = TripletPictures(objects.images)
         self._generator = torch.Generator()
         self._generator.seed() if seed is None else self._generator.manual_seed(seed)
-        self._agents: OrderedDict[tuple[str, Setting], Agent] = OrderedDict()
+        self._agents: OrderedDict[tuple[str, Setting, Hashable], Agent] = OrderedDict()
         self._pools: OrderedDict[tuple[Any, ...], TripletPool] = OrderedDict()
         self._unusable: set[int] = set()
         self._prepared: TripletLook | None = None
+        self._last: Trial | None = None
 
     def prepare(self, question: Question, progress: Progress) -> None:
         """Answer a question that is likely to come; if it does, the answer is there."""
@@ -152,9 +153,19 @@ class TripletDesk:
             No triplet can be made, or the pictures cannot be read.
         """
         ready, self._prepared = self._prepared, None
-        if ready is not None and ready.question == question:
-            return ready
-        return self._answered(question, progress)
+        if ready is None or ready.question != question:
+            ready = self._answered(self._drawn(question), progress)
+        self._last = ready.trial
+        return replace(ready, question=question)
+
+    def _drawn(self, question: Question) -> Question:
+        """Give a question whose triplet was drawn before with that triplet: one number, one trial.
+
+        A question that is asked twice, as a preview and exactly, or once more with another network
+        before the first answer is there, would else show one triplet and record another.
+        """
+        again = question.trial is None and self._last and self._last.number == question.number
+        return replace(question, trial=self._last) if again else question
 
     def _answered(self, question: Question, progress: Progress) -> TripletLook:
         agents = self._both(question, progress)
@@ -166,8 +177,9 @@ class TripletDesk:
         return TripletLook(question, trial, names, frames, (looks[0], looks[1]), counts)  # type: ignore[arg-type]
 
     def agent_of(self, name: str, setting: Setting) -> Agent | None:
-        """Give an agent that has been asked before; else None."""
-        return self._agents.get((name, setting))
+        """Give an agent that has been asked before, by the network as it is now; else None."""
+        source = self._sources.get(name)
+        return self._agents.get((name, setting, source.state())) if source else None
 
     def forget(self) -> None:
         """Let go of everything."""
@@ -188,9 +200,11 @@ class TripletDesk:
         return found
 
     def _agent(self, source: Source, setting: Setting, progress: Progress) -> Agent:
-        key = (source.name, setting)
-        agent = self._agents.pop(key, None) or source.agent(setting, progress)
-        self._agents[key] = agent
+        if (agent := self._agents.get((source.name, setting, source.state()))) is None:
+            agent = source.agent(setting, progress)
+        key = (source.name, setting, source.state())
+        self._agents[key] = agent  # never taken out first: the tally reads it meanwhile
+        self._agents.move_to_end(key)
         while len(self._agents) > AGENTS_KEPT:
             self._agents.popitem(last=False)
         return agent

@@ -52,6 +52,11 @@ class NetworkFeatures:
         """The features, once the network as it is has looked at all pictures; else None."""
         return self._result if self._is_current() else None
 
+    @property
+    def state(self) -> str | None:
+        """The fingerprint of the network as it looked at the pictures; None before."""
+        return self._made.fingerprint if self._made is not None else None
+
     def build(self, progress: Progress) -> Features:
         """Give the features: go on where the last pass was stopped, or take what was kept.
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from cnnwidgets.data import ImageSet, Things, load_images
+from cnnwidgets.data.sittings import clean_name
 from cnnwidgets.data.kept_results import key_of
 from cnnwidgets.views import words
 
@@ -97,7 +98,8 @@ def objects_of(source: Any) -> Objects:
 def _words(names: Sequence[str]) -> Objects:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"each word stands for one object; {twice[0]!r} was given twice")
-    return Objects(tuple(names), None, ((),) * len(names), tuple(names), repr(list(names)))
+    shown = tuple(map(clean_name, names))  # as files will hold them
+    return Objects(shown, None, ((),) * len(names), shown, repr(list(names)))
 
 
 def _things(things: Things) -> Objects:
@@ -109,7 +111,8 @@ def _things(things: Things) -> Objects:
 def _pictures(images: ImageSet) -> Objects:
     named = images.categories
     groups = tuple((name,) for name in named) if named is not None else ((),) * len(images)
-    return Objects(images.names, images, groups, images.names, images.source)
+    names = tuple(map(clean_name, images.names))  # as files will hold them
+    return Objects(names, images, groups, names, images.source)
 
 
 def _enough(objects: Objects) -> Objects:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cnnwidgets.views import DimensionRows, Triplet, Verdict, layout
 from cnnwidgets.widgets.triplets.look import AgentLook, TripletLook
+from cnnwidgets.widgets.triplets.pool import Trial
 from cnnwidgets.widgets.triplets.words import (
     SLOTS,
     Part,
@@ -22,6 +23,15 @@ from cnnwidgets.widgets.triplets.words import (
 )
 
 NOTHING = np.zeros((3, 0), np.float32)
+EMPTY = {
+    "title": "",
+    "products": NOTHING,
+    "order": [],
+    "off": [],
+    "probabilities": [],
+    "tops": {},
+    "message": [],
+}
 
 
 class TripletPanels:
@@ -34,8 +44,10 @@ class TripletPanels:
     """
 
     def __init__(self) -> None:
+        self.asked: Trial | None = None  # the triplet that stands there
         self.triplet, self.tally, self.verdict = Triplet(), Verdict(), Verdict()
         self.bounds = ipywidgets.Label()
+        self._revealed: tuple[AgentLook | None, AgentLook | None] = (None, None)
         self.rows = tuple(DimensionRows(agent=slot) for slot in SLOTS)
         self.main = layout.triplet_main(
             self.tally, self.bounds, self.triplet, self.verdict, self.rows
@@ -44,6 +56,7 @@ class TripletPanels:
     def ask(self, look: TripletLook, agent_rows: int) -> None:
         """Show the three, and nothing of what anybody takes out."""
         one, two, three = look.frames
+        self.asked = look.trial
         self.triplet.show(
             trial=look.trial.number,
             picture_1=one,
@@ -58,8 +71,9 @@ class TripletPanels:
             message=[],
         )
         self.verdict.show(parts=[])
+        self._revealed = (None, None)
         for rows in self.rows:
-            rows.show(title="", products=NOTHING, order=[], off=[], tops={}, message=[])
+            rows.show(**EMPTY)
 
     def reveal(self, look: TripletLook, chosen: int, missing: Sequence[str]) -> None:
         """Show what everybody takes out, and why.
@@ -76,11 +90,17 @@ class TripletPanels:
             alts=picture_alts(look, chosen),
         )
         self.verdict.show(parts=verdict(look, chosen))
-        for rows, one, why in zip(self.rows, look.agents, missing, strict=True):
+        for rows, one, before, why in zip(
+            self.rows, look.agents, self._revealed, missing, strict=True
+        ):
             if one is None:
                 rows.show(title="", products=NOTHING, order=[], message=[why] if why else [])
-            else:
+            elif before is None or one.agent is not before.agent:
+                # Else it is as it was, and so are the dimensions that the reader switched off.
                 rows.show(**_reasons(one, look))
+        self._revealed = look.agents
+        if any(rows.off for rows in self.rows):
+            self.switched(look, chosen)
 
     def switched(self, look: TripletLook, chosen: int) -> None:
         """Say what the agents take out by the dimensions that the reader has left on."""
@@ -91,6 +111,7 @@ class TripletPanels:
 
     def lock(self, message: Sequence[str]) -> None:
         """Say why there is no triplet."""
+        self.asked = None
         self.triplet.show(message=list(message), locked=True, agents=[], names=[], alts=[])
 
     def count(self, parts: Sequence[Part], bounds: str) -> None:
@@ -100,7 +121,7 @@ class TripletPanels:
 
 
 def _switched(one: AgentLook | None, rows: DimensionRows) -> AgentLook | None:
-    if one is None or not rows.off:
+    if one is None or not rows.off or not rows.probabilities:
         return one
     first, second, third = rows.probabilities
     chances = (first, second, third)
@@ -119,5 +140,6 @@ def _reasons(one: AgentLook, look: TripletLook) -> dict[str, Any]:
         "odd_name": spoken(look.names[one.takes]),
         "order": one.order,
         "off": [],
+        "probabilities": [],
         "message": [],
     }

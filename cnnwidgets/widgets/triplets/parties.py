@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -103,12 +104,14 @@ def parties_of(networks: Any, objects: Any, people: Any) -> Parties:
 
 def _models_of_people(people: Any, objects: Any) -> list[Things]:
     """Give the models that were given; "auto" takes those that can be found here, or none."""
-    if people == "auto":
-        try:
-            given = [objects] if isinstance(objects, Things) else [load_things(dimensions=49)]
-            return [*given, load_things(given[0].folder, dimensions=66)]
-        except FileNotFoundError:
-            return given if isinstance(objects, Things) else []
+    if isinstance(people, str) and people == "auto":
+        given = [objects] if isinstance(objects, Things) else []
+        folder = objects.folder if given else None
+        for dimensions in (49, 66):
+            if not given or len(given[0].labels) != dimensions:
+                with suppress(FileNotFoundError):  # either may be there without the other
+                    given.append(load_things(folder, dimensions=dimensions))
+        return given
     found = [] if people is None else [*people] if isinstance(people, list | tuple) else [people]
     for one in found:
         if not isinstance(one, Things):

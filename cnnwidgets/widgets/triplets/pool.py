@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import comb
 
 import torch
 from torch import Tensor
 
 from cnnwidgets.data.sittings import Answer
 from cnnwidgets.engines import alignment, choices
+from cnnwidgets.engines.choices.asking import MOST_COUNTED
 from cnnwidgets.widgets.triplets.agents import Agent
+from cnnwidgets.widgets.triplets.catch_trials import CatchTrials, Triplet
+from cnnwidgets.widgets.triplets.drawn_triplets import drawn_triplets
 from cnnwidgets.widgets.triplets.objects import Objects
 
 ORDERS = ("most divergent", "random", "agreeing", "my mistakes", "least asked")
@@ -21,19 +23,14 @@ ASKED = "asked of people"
 COLLECTING = ("random", "least asked")
 """Orders in which answers are data: with repeats and catch trials, where these are wanted."""
 
-SIZE = 60_000
-"""Triplets that both agents are asked about at once: some 200 ms."""
-
 RANKED = 400
-"""Of these, how many divergent ones are put in order."""
+"""Of the pool's triplets, how many divergent ones are put in order."""
 
 CONFIDENT = 0.6
 """Both agents are at least so sure in "agreeing", as in "most divergent"."""
 
 APART = 3
 """Answers between a triplet and its repeat, at least."""
-
-Triplet = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,10 @@ class Trial:
     ----------
     number : counts the triplets that were shown.
     shown : the objects from left to right; `key` : the same whatever their order.
-    kind : "new", "repeat" or "catch"; `expected` : the answer of a catch trial.
-    order : why it was chosen: one of `ORDERS`, and "random" where that could not be had yet.
+    kind : "repeat" for what was answered before in this sitting, in whatever way it came again;
+        else "new" or "catch"; `expected` : the answer of a catch trial.
+    order : how it was chosen: `ASKED` or one of `ORDERS`, and "random" where what was wanted could
+        not be had; of repeats and catch trials the order among which they come.
     """
 
     number: int
@@ -96,14 +95,12 @@ class TripletPool:
                 f"no triplet{what} can be made: {len(known)} objects are left that all who are "
                 "compared know; choose another filter, or others to compare"
             )
-        self._known = torch.tensor(known)
-        self.triplets = self._sampled()
-        allowed = set(known)
-        self._asked = [
-            sorted(key)
-            for key in asked
-            if key <= allowed and (self._held is None or self._held in key)
-        ]
+        self._known, self._allowed = torch.tensor(known), set(known)
+        self.triplets = drawn_triplets(self._known, self._held, generator)
+        self._asked = [sorted(key) for key in asked if self._fits(key)]
+        self._catches = CatchTrials(
+            objects, known, held=self._held, agents=agents, generator=generator
+        )
         self._rank: dict[str, list[int]] = {}
         self._chances = [agent.probabilities(self.triplets) for agent in agents]
 
@@ -119,22 +116,29 @@ class TripletPool:
         taken : int [M, 3], the triplets that others were asked, too: for "least asked".
         """
         seen = {frozenset(answer.shown) for answer in answers}
+        found = self._ordered(order, answers, taken, seen)
+        if found is None:
+            found, order = self._random(seen), "random"
+        kind = "repeat" if frozenset(found) in seen else "new"
+        return self._trial(number, found, order, kind=kind)
+
+    def _ordered(
+        self, order: str, answers: Sequence[Answer], taken: Tensor, seen: set[frozenset[int]]
+    ) -> Triplet | None:
+        """Give the triplet that comes next in an order; None where there is none."""
         if order == "least asked":
-            return self._trial(number, self._least_asked(answers, taken), order)
+            return self._least_asked(answers, taken)
         if order == "my mistakes":
-            if (again := self._mistake(answers)) is not None:
-                return self._trial(number, again, order, kind="repeat")
-        elif order == ASKED:
+            return self._mistake(answers)
+        if order == ASKED:
             fresh = [trio for trio in self._asked if frozenset(trio) not in seen]
             if fresh:
                 one, two, three = fresh[self._draw(len(fresh))]
-                return self._trial(number, (one, two, three), order)
+                return one, two, three
         elif order != "random" and len(self._chances) == 2:
-            for row in self._ranked(order):
-                triplet = self._row(row)
-                if frozenset(triplet) not in seen:
-                    return self._trial(number, triplet, order)
-        return self._trial(number, self._random(seen), "random")
+            rows = map(self._row, self._ranked(order))
+            return next((trio for trio in rows if frozenset(trio) not in seen), None)
+        return None
 
     def repeat(self, number: int, answers: Sequence[Answer], order: str) -> Trial | None:
         """Give a triplet that was answered once, some answers ago, to be asked again; or None."""
@@ -144,24 +148,20 @@ class TripletPool:
         once = [
             answer.shown
             for answer in answers[:-APART]
-            if times[frozenset(answer.shown)] == 1 and answer.kind == "new"
+            if times[frozenset(answer.shown)] == 1
+            and answer.kind == "new"
+            and self._fits(frozenset(answer.shown))
         ]
         if not once:
             return None
         return self._trial(number, once[self._draw(len(once))], order, kind="repeat")
 
     def catch(self, number: int, order: str) -> Trial | None:
-        """Give two objects of one category and one of none of its categories; or None."""
-        groups = self._objects.groups
-        for _ in range(50):
-            one = int(self._known[self._draw(len(self._known))])
-            like = [n for n in self._known.tolist() if n != one and groups[n] == groups[one] != ()]
-            far = [n for n in self._known.tolist() if not {*groups[n]} & {*groups[one]}]
-            if like and far:
-                expected = far[self._draw(len(far))]
-                trio = (one, like[self._draw(len(like))], expected)
-                return self._trial(number, trio, order, kind="catch", expected=expected)
-        return None
+        """Give a triplet of the pool's objects whose odd one is beyond doubt; or None."""
+        trio = self._catches.draw()
+        if trio is None:
+            return None
+        return self._trial(number, trio, order, kind="catch", expected=trio[2])
 
     def _trial(
         self,
@@ -176,19 +176,9 @@ class TripletPool:
         one, two, three = (triplet[place] for place in places)
         return Trial(number, (one, two, three), kind, expected, order)
 
-    def _sampled(self) -> Tensor:
-        """Give random triplets of the known objects, each of which holds the wanted one."""
-        known, held = self._known, self._held
-        if held is None:
-            return known[self._numbers(len(known))]
-        others = known[known != held]
-        pairs = torch.combinations(torch.arange(len(others)), 2)
-        pairs = pairs[torch.randperm(len(pairs), generator=self._generator)[:SIZE]]
-        return torch.cat([torch.full((len(pairs), 1), held), others[pairs]], 1)
-
-    def _numbers(self, count: int) -> Tensor:
-        size = min(SIZE, comb(count, 3))
-        return choices.sample(count, size, generator=self._generator).long()
+    def _fits(self, key: frozenset[int]) -> bool:
+        """Whether a triplet is one of those that are wanted, of objects that all know."""
+        return key <= self._allowed and (self._held is None or self._held in key)
 
     def _ranked(self, order: str) -> list[int]:
         """Give the rows of the pool in an order, the best first; found once."""
@@ -213,8 +203,7 @@ class TripletPool:
     def _mistake(self, answers: Sequence[Answer]) -> Triplet | None:
         """Give a triplet that was answered, last, otherwise than the first agent does."""
         last = {frozenset(answer.shown): answer for answer in answers}
-        known = set(self._known.tolist())
-        asked = [answer for key, answer in last.items() if key <= known]
+        asked = [answer for key, answer in last.items() if self._fits(key)]
         if not asked or not self._agents:
             return None
         shown = torch.tensor([answer.shown for answer in asked])
@@ -223,13 +212,19 @@ class TripletPool:
         wrong = (takes != odd).nonzero()[:, 0].tolist()
         return asked[wrong[self._draw(len(wrong))]].shown if wrong else None
 
-    def _least_asked(self, answers: Sequence[Answer], taken: Tensor) -> Triplet:
+    def _least_asked(self, answers: Sequence[Answer], taken: Tensor) -> Triplet | None:
+        """Give a triplet whose pairs were asked least; None among too many objects."""
+        if len(self._known) > MOST_COUNTED:
+            return None
         own = torch.tensor([answer.shown for answer in answers]).reshape(-1, 3).long()
         place = torch.full((len(self._objects),), -1)
         place[self._known] = torch.arange(len(self._known))
         asked = place[torch.cat([taken.long().reshape(-1, 3), own])]
         asked = asked[(asked >= 0).all(1)]
-        found = choices.least_asked(asked, len(self._known), generator=self._generator)
+        held = None if self._held is None else int(place[self._held])
+        found = choices.least_asked(
+            asked, len(self._known), holding=held, generator=self._generator
+        )
         one, two, three = (int(self._known[n]) for n in found)
         return one, two, three
 

@@ -45,7 +45,10 @@ def _choices(who: str) -> list[str]:
 def embedding_lines(source: Source, objects: Objects, layer: str, measure: str) -> list[str]:
     """Give the lines after which ``embedding`` is that of a source, its rows the objects."""
     if isinstance(source, PeopleSource):
-        lines = [f"things = cw.data.load_things(dimensions={source.dimensions})"]
+        lines = [
+            f"things = cw.data.load_things({quoted(str(source.folder))}, "
+            f"dimensions={source.dimensions})"
+        ]
         if objects.images is None:
             return [*lines, "embedding = torch.tensor(things.embedding)"]
         images = objects.source or "...  # your pictures"
@@ -61,7 +64,8 @@ def embedding_lines(source: Source, objects: Objects, layer: str, measure: str) 
             f"images = {objects.source or '...  # your pictures'}",
             f"seen = features.features(model, images, [{quoted(layer)}]).of({quoted(layer)})",
         ]
-    return [*seen, f"embedding = choices.space(seen, measure={quoted(measure)})"]
+    rectify = "" if isinstance(source, NetworkSource) else ", rectify=False"
+    return [*seen, f"embedding = choices.space(seen, measure={quoted(measure)}{rectify})"]
 
 
 def temperature_lines(source: Source, objects: int, factor: str) -> list[str]:

@@ -24,7 +24,6 @@ CONSENT = (
     "Each answer is kept with its time in milliseconds and a random number, and nothing else: no "
     "name, nothing about you. Who answers agrees to that."
 )
-FOLDED = ["answers in files: save, bring in, forget; a page for phones"]
 BUTTONS = [
     {"name": "lines", "label": "Answers"},
     {"name": "vice", "label": "VICE"},
@@ -33,7 +32,8 @@ BUTTONS = [
 ]
 SURE = [{"name": "really", "label": "Yes, for good"}, {"name": "keep", "label": "Keep them"}]
 PAGE_TRIALS = 40
-PAGE_TRIPLETS = 2000
+PAGE_TRIPLETS = 200
+"""So few that a class answers each several times, which a ceiling needs."""
 FEW = 20
 """Resamples of the ceiling's interval, which is not shown here."""
 
@@ -71,7 +71,7 @@ class SittingStrip:
         self._refused, self._changed, self._offered = refused, changed, offered
         self.log = self._new_log()
         self.others: list[Sitting] = []
-        self.fold = Fold(title="Sitting", notes=FOLDED)
+        self.fold = Fold(title="Sitting", notes=[self._consent])
         self._said = ipywidgets.Label()
         self._upload = ipywidgets.FileUpload(
             accept=".jsonl", multiple=True, description="Bring in files"
@@ -84,11 +84,11 @@ class SittingStrip:
         self._say()
 
     @property
-    def consent(self) -> str:
-        """What answering agrees to, in a few words."""
+    def _consent(self) -> str:
+        """What answering agrees to, in a few words; seen before the first answer, and after."""
         if self._folder is None:
-            return "answers are kept here until the kernel ends"
-        return f"answering agrees that choices and times are kept in '{self._folder}', no name"
+            return "who answers agrees: choices and times are kept until the kernel ends, no name"
+        return f"who answers agrees: choices and times are kept in '{self._folder}', no name"
 
     def record(self, answer: Answer) -> None:
         """Keep an answer; where its file cannot be written, this is said and nothing is lost."""
@@ -116,7 +116,7 @@ class SittingStrip:
 
     def ceiling(self) -> Ceiling | None:
         """Give how well people agree with people, where enough triplets were answered twice."""
-        triplets = self.merged().triplets()
+        triplets = self.merged().triplets(repeats=False)  # people against other people
         if not len(triplets):
             return None
         found = choices.noise_ceiling(triplets, resamples=FEW)
@@ -158,7 +158,7 @@ class SittingStrip:
 
     def _merge(self, *, with_own: bool) -> Merged:
         folder = self.log.folder
-        files = sorted(folder.glob("*.jsonl")) if folder is not None and folder.is_dir() else []
+        files = sittings.files(folder) if folder is not None and folder.is_dir() else []
         known: list[Any] = [path for path in files if path != self.log.path]
         known += self.others
         if with_own and self.log.answers:

@@ -12,11 +12,11 @@ import traitlets as t
 
 from cnnwidgets.data.sittings import Answer
 from cnnwidgets.engines import choices
-from cnnwidgets.engines.choices import Accuracy
+from cnnwidgets.engines.choices import Accuracy, Ceiling
 from cnnwidgets.views import words
 from cnnwidgets.widgets.at_rest import AtRest
 from cnnwidgets.widgets.explorer import Job
-from cnnwidgets.widgets.scheduler import Lane, process_lane
+from cnnwidgets.widgets.scheduler import Lane, Slot, process_lane
 from cnnwidgets.widgets.triplets.agents import Setting
 from cnnwidgets.widgets.triplets.controls import TripletControls
 from cnnwidgets.widgets.triplets.exports import TripletExports
@@ -26,6 +26,9 @@ from cnnwidgets.widgets.triplets.parties import parties_of
 from cnnwidgets.widgets.triplets.pool import ASKED, ORDERS, Trial
 from cnnwidgets.widgets.triplets.sitting_strip import SittingStrip
 from cnnwidgets.widgets.triplets.words import SLOTS, bounds, tally, titled
+
+AGAIN = "again"
+"""The order of a triplet whose answer was taken back: what others take out was seen."""
 
 CHOICES = ("people", "network", "layer", "measure", "temperature", "order", "wanted")
 
@@ -80,6 +83,10 @@ class TripletStepper(TripletExports):
         lane: Lane | None = None,
         **state: Any,
     ) -> None:
+        if min(repeats, catches) < 0 or not repeats + catches <= 1:
+            raise ValueError(
+                f"repeats and catches are shares of all triplets; got {repeats} and {catches}"
+            )
         parties, worker = parties_of(networks, objects, people), lane or process_lane()
         super().__init__(parties, lane=lane, **state)
         self._trial: Trial | None = None  # that is shown
@@ -101,6 +108,8 @@ class TripletStepper(TripletExports):
             self._sitting_changed,
             self._status.offer,
         )
+        self._ceiling: Ceiling | None = None  # of the sittings here
+        self._counting = Slot(worker, self._counted, lambda _: None, rest=0)
         # The next triplet is chosen while the reader looks at the reasons.
         self._preparing = AtRest(worker, self._prepare, lambda *_: None, lambda _: None)
         orders = [*ORDERS, ASKED] if parties.asked else ORDERS
@@ -108,7 +117,7 @@ class TripletStepper(TripletExports):
         self._panels.triplet.observe(self._answer_came, "answered")
         self._panels.triplet.observe(self._key_came, "pressed")
         for rows in self._panels.rows:
-            rows.observe(self._dimension_switched, "probabilities")
+            rows.observe(self._dimension_switched, ["off", "probabilities"])
         self._assemble(
             self._controls.row, self._controls.second, self._panels.main, self.sitting.view
         )
@@ -118,6 +127,7 @@ class TripletStepper(TripletExports):
     def next(self) -> None:
         """Show the next triplet."""
         self._number, self._trial, self._chosen = self._number + 1, None, -1
+        self._looking.follow()  # a network that was trained meanwhile looks again
         self._request()
 
     def take_out(self, column: int, *, rt_ms: int = 0) -> None:
@@ -139,12 +149,15 @@ class TripletStepper(TripletExports):
         trial = self._trial
         self._chosen = column
         odd = trial.shown[column]
-        self.sitting.record(Answer(trial.shown, odd, rt_ms, trial.kind, trial.expected))
+        self.sitting.record(
+            Answer(trial.shown, odd, rt_ms, trial.kind, trial.expected, order=trial.order)
+        )
         self._reveal()
+        self._counting.submit(lambda *_: self.sitting.ceiling())
         self._preparing.ask(replace(self._question(), number=self._number + 1, trial=None))
 
     def undo(self) -> None:
-        """Take the last answer back; its triplet, if it is shown, can be answered again.
+        """Take the last answer back; its triplet is shown, and can be answered again.
 
         Raises
         ------
@@ -152,10 +165,8 @@ class TripletStepper(TripletExports):
             There is none.
         """
         taken = self.sitting.undo()
-        if self._trial is not None and self._chosen >= 0 and taken.shown == self._trial.shown:
-            self._number, self._chosen = self._number + 1, -1
-            trial = self._trial
-            self._trial = Trial(self._number, trial.shown, trial.kind, trial.expected, trial.order)
+        self._number, self._chosen = self._number + 1, -1
+        self._trial = Trial(self._number, taken.shown, taken.kind, taken.expected, AGAIN)
         self._count()
         self._request()
 
@@ -163,6 +174,7 @@ class TripletStepper(TripletExports):
         """Stop, and free everything; the answers stay in their file. Twice is harmless."""
         if not self._closed and hasattr(self, "_controls"):
             self._preparing.close()
+            self._counting.close()
             self._desk.forget()
         super().close()
 
@@ -214,13 +226,16 @@ class TripletStepper(TripletExports):
 
     # What is shown
 
+    def _fail(self, error: BaseException) -> None:
+        super()._fail(error)
+        if self._trial is None and self.error:  # a click would be for nothing
+            self._panels.lock([self.error])
+
     def _draw(self, look: TripletLook, preview: bool) -> None:
-        self.result, new = look, look.trial is not self._trial
-        if self._trial is None or new:
-            self._trial = look.trial
+        self.result, self._trial = look, look.trial
         if self._chosen >= 0:
             self._reveal()
-        elif self._panels.triplet.trial != look.trial.number:
+        elif self._panels.asked is not look.trial:
             rows = sum(source is not None for source in self._sources())
             self._panels.ask(look, rows + (look.asked is not None))
         self._count()
@@ -244,14 +259,14 @@ class TripletStepper(TripletExports):
         agents = list(self._agents())
         for role, (_, agent) in zip(SLOTS, agents, strict=True):
             known = [a for a in self.answers if agent is not None and agent.knows(a.shown)]
-            known = [answer for answer in known if answer.kind != "catch"]
+            known = [answer for answer in known if answer.kind == "new"]
             if agent is None or not known:
                 continue
             shown = torch.tensor([answer.shown for answer in known])
             odd = torch.tensor([answer.shown.index(answer.odd) for answer in known])
             accuracy = choices.accuracy_of_logits(choices.logits(shown, agent.embedding), odd=odd)
             found.append((titled(agent, (one for _, one in agents)), role, accuracy))
-        ceiling = self.sitting.ceiling() or self._parties.ceiling
+        ceiling = self._ceiling or self._parties.ceiling
         self._panels.count(tally(len(self.answers), found), bounds(ceiling))
 
     def _headline(self, look: TripletLook, preview: bool) -> dict[str, Any]:
@@ -259,8 +274,8 @@ class TripletStepper(TripletExports):
             return self._looking_state("until then triplets are random")
         if self._chosen < 0:
             text = "click it, or press 1, 2 or 3"
-            if not self.answers:  # consent comes before the first
-                text += f" · {self.sitting.consent}"
+            if look.trial.order not in (self.order, AGAIN):
+                text += f" · a random one: none is left here that is “{self.order}”"
             return {"headline": "Which is the odd one out?", "text": text}
         return self.sitting.saved_words()
 
@@ -276,7 +291,10 @@ class TripletStepper(TripletExports):
         self.take_out(int(came["index"]), rt_ms=max(0, int(came["rt_ms"])))
 
     def _key_came(self, change: Any) -> None:
-        action = {"next": self.next, "undo": self._undo_or_say}.get(change["new"].get("name"))
+        pressed = change["new"]
+        if pressed.get("trial", self._number) != self._number:
+            return  # pressed once more, before the kernel had answered
+        action = {"next": self.next, "undo": self._undo_or_say}.get(pressed.get("name"))
         if action:
             action()
 
@@ -291,11 +309,26 @@ class TripletStepper(TripletExports):
             self._refuse(f"{error}.")
 
     def _sitting_changed(self) -> None:
+        self._counting.submit(lambda *_: self.sitting.ceiling())
         self._count()
         self._say_if_shown()
 
+    def _counted(self, ceiling: Ceiling | None, _: bool) -> None:
+        self._ceiling = ceiling
+        self._count()
+
     def _actions(self) -> dict[str, Callable[[], None]]:
         return {**super()._actions(), "undo": self._undo_or_say}
+
+    @t.validate("order")
+    def _check_order(self, proposal: Any) -> str:
+        order = str(proposal["value"])
+        if order == ASKED and not self._parties.asked:
+            raise t.TraitError(
+                "no triplet is here that people were asked; the THINGS files have some: "
+                "cnnwidgets things get"
+            )
+        return order
 
     @t.validate("temperature")
     def _check_temperature(self, proposal: Any) -> float:

@@ -261,7 +261,7 @@ def test_without_answers_it_says_so(folder):
     assert all("No answers yet" in matrix.message[0] for matrix in made._panels.matrices)
     with pytest.raises(RuntimeError, match="no answers"):
         made.png()
-    with pytest.raises(ValueError, match="two answers"):
+    with pytest.raises(ValueError, match="two different triplets"):
         made.vice()
     assert made.csv().count("\n") == 1
     made.close()
@@ -335,9 +335,12 @@ def test_catches_repeats_and_ceilings(folder):
     )
     assert found["repeats agreed"].startswith("100")
     assert made.result.occurring == 3  # catch trials are no answers about what is alike
-    assert found["ceiling, plurality"].startswith("67")  # two of three
-    # Each of the two is predicted by the other two's tie, the third by nobody.
-    assert found["ceiling, leave-one-out"].startswith("33")
+    # Two people, two answers; the repeat is no third.
+    assert found["ceiling, plurality"].startswith("50")
+    assert found["ceiling, leave-one-out"] == "0%"
+    assert made.result.counts.sum() == 2 * 2 * 3 and made.result.agreements[1][1].count == 2
+    told = {one["label"]: one["title"] for one in made._panels.counts.numbers}
+    assert "second answers count nowhere else" in told["repeats agreed"]
     rows = made._panels.table.rows
     assert [row[1:] for row in rows] == [
         ["4", "1 of 2", "2.5\N{THIN SPACE}s"],
@@ -350,7 +353,7 @@ def test_the_pace_is_of_the_last_five_minutes(folder):
     now = datetime.now(UTC)
     ages = [10, 20, 30, 200, 400, 4000]
     times = [(now - timedelta(seconds=age)).isoformat() for age in ages]
-    sitting(folder, [Answer((0, 1, 2), 2, 900, time=time) for time in [*times, "yesterday"]])
+    sitting(folder, [Answer((0, 1, 2), 2, 900, time=time) for time in times])
     made = board(folder)
     merged = made.result.question.reading.merged
     assert class_files.pace(merged, now) == pytest.approx(4 / 5)
@@ -505,8 +508,9 @@ def test_closing_leaves_nothing(many):
     assert set(registry._instances) <= before
 
 
-def test_no_interval_is_out_of_place(many):
-    made = board(many, planted())
+def test_one_sitting_has_the_interval_of_wilson(folder):
+    sitting(folder, sampled(planted(), 120, 0))
+    made = board(folder, planted())
     found = made.result.agreements[1][1]
     n, p, z = found.count, found.share, 1.959964
     half = z * math.sqrt(p * (1 - p) / n + z * z / 4 / n / n) / (1 + z * z / n)
@@ -514,4 +518,58 @@ def test_no_interval_is_out_of_place(many):
     assert found.interval == pytest.approx((middle - half, middle + half), abs=1e-6)
     low, high = (round(100 * end) for end in found.interval)
     assert f"{low}–{high}" in numbers(made)["agree with Net"]
+    told = {one["label"]: one["title"] for one in made._panels.agreements.numbers}
+    assert "Wilson" in told["agree with Net"]
     made.close()
+
+
+def test_the_interval_of_many_is_that_of_sittings_drawn_one_by_one(folder):
+    """Half of the people answer as the embedding has it, the others the other way round."""
+    for person in range(8):
+        rows = sampled(planted(), 40 + 10 * person, person)
+        opposed = [(row, min(row, key=lambda n: n == odd)) for row, odd in rows]
+        sitting(folder, rows if person % 2 else opposed)
+    made = board(folder, planted())
+    found, drive = made.result.agreements[1], planted() @ planted().T
+    hits = []
+    for one in made.result.question.reading.merged.sittings:
+        rows = one.triplets(repeats=False)
+        left = [drive[i, j] - max(drive[i, k], drive[j, k]) for i, j, k in rows]
+        hits.append((sum(np.array(left) > 0), len(rows)))
+    counted = np.array(hits)
+    assert found.accuracy.share == pytest.approx(counted[:, 0].sum() / counted[:, 1].sum())
+    drawn = torch.randint(8, (1000, 8), generator=torch.Generator().manual_seed(0)).numpy()
+    slow = [counted[row, 0].sum() / counted[row, 1].sum() for row in drawn]
+    ends = np.quantile(slow, [0.025, 0.975])
+    assert found.accuracy.interval == pytest.approx(ends.tolist(), abs=1e-9)
+    n, p = found.accuracy.count, found.accuracy.share
+    assert ends[1] - ends[0] > 2 * 2 * 1.96 * math.sqrt(p * (1 - p) / n)  # people differ
+    told = {one["label"]: one["title"] for one in made._panels.agreements.numbers}
+    assert "95 % of resamples of the 8 sittings" in told["agree with Net"]
+    assert found.sittings == 8 and "one-sided permutation p" in said(made._panels.verdict)
+    made.close()
+
+
+def test_a_network_that_was_trained_meanwhile_looks_again(folder):
+    shown, net = pictures(6), network()
+    rows = [((0, 1, 2), 2), ((3, 4, 5), 3), ((0, 3, 5), 0)]
+    known = objects_of(shown)
+    sitting(folder, rows, names=list(known.names), set_id=known.set_id)
+    lane = Lane()
+    made = board(folder, objects=shown, networks=net, measure="cosine", lane=lane)
+    made.wait(60)
+    before, agent = made.result.network, made.result.agreements[1].agent
+    made.look()
+    made.wait(60)
+    assert made.result.agreements[1].agent is agent
+    with torch.no_grad():
+        for values in net.twin.module.parameters():
+            values.copy_(torch.randn(values.shape, generator=torch.Generator().manual_seed(9)))
+    for _ in range(3):
+        made.look()
+        made.wait(60)
+    after = made.result.agreements[1].agent
+    assert after is not agent and not torch.equal(after.embedding, agent.embedding)
+    assert made.result.network is not None and not torch.equal(made.result.network, before)
+    made.close()
+    lane.close()

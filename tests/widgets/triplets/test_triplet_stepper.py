@@ -392,7 +392,7 @@ def test_the_table_the_script_and_the_picture(features, tmp_path):
     table = stepper.to_frame()
     look = stepper.result
     assert table["odd"].tolist() == [look.names[1]]
-    assert table["second"].tolist() == [look.names[look.agents[1].takes]]
+    assert table["second takes out"].tolist() == [look.names[look.agents[1].takes]]
     assert stepper.png().startswith(b"\x89PNG")
     compile(stepper.code(), "script", "exec")
     assert stepper.sitting.csv().count("\n") == 2
