@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from cnnwidgets.data import ImageSet, Things, load_images
-from cnnwidgets.data.sittings import clean_name
 from cnnwidgets.data.kept_results import key_of
+from cnnwidgets.data.sittings import clean_name
 from cnnwidgets.views import words
 
 
