@@ -275,7 +275,7 @@ class TripletStepper(TripletExports):
         if self._chosen < 0:
             text = "click it, or press 1, 2 or 3"
             if look.trial.order not in (self.order, AGAIN):
-                text += f" · a random one: none is left here that is “{self.order}”"
+                text += f" · a random one: no “{self.order}” one could be had"
             return {"headline": "Which is the odd one out?", "text": text}
         return self.sitting.saved_words()
 

@@ -97,7 +97,7 @@ def test_answers_say_why_their_triplet_was_shown(features, tmp_path):
 def test_an_order_that_cannot_be_had_says_that_it_is_random(features):
     stepper = made_of({"first": features["first"]}, order="most divergent")
     assert stepper.result.trial.order == "random"
-    assert "a random one: none is left here that is “most divergent”" in stepper._status.text
+    assert "a random one: no “most divergent” one could be had" in stepper._status.text
     with pytest.raises(traitlets.TraitError, match="no triplet is here that people were asked"):
         stepper.order = "asked of people"
     stepper.close()
