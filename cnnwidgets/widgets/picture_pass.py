@@ -4,11 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cnnwidgets.data import ImageSet
 from cnnwidgets.data.kept_results import key_of
 from cnnwidgets.graph import Record, identity, record
 from cnnwidgets.models import VisionModel
 from cnnwidgets.results import Progress, versions
+
+
+class PicturePass:
+    """A network that looks through the pictures of a set, and can go on where it was stopped.
+
+    A subclass says what it collects, in a `build` that only the scheduler's worker calls.
+
+    Attributes
+    ----------
+    model : the network.
+    done, total : how many pictures have been looked through, and how many there are.
+    left_out : those that could not be read, by number, with the sentence why.
+    """
+
+    def __init__(self, model: VisionModel, images: ImageSet) -> None:
+        self.model, self._images = model, images
+        self._made: Record | None = None  # of the network as it was looked through
+        self.left_out: dict[int, str] = {}
+        self.done, self.total = 0, len(images)
+
+    def is_current(self) -> bool:
+        """Tell whether the network still is the one that was looked through."""
+        made = self._made
+        return made is not None and made.twin is self.model.twin and made.is_current()
+
+    def _shown(self, numbers: Sequence[int], progress: Progress) -> dict[int, NDArray[np.uint8]]:
+        """Give what the network is shown of pictures; those that cannot be read are left out."""
+        shown = {}
+        for number in numbers:
+            try:
+                shown[number] = self.model.crop([self._images.images[number]])[0]
+            except (OSError, ValueError) as error:
+                self.left_out[number] = str(error)
+            progress(self.done, self.total)
+        return shown
 
 
 def first_record(model: VisionModel, images: ImageSet) -> Record:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cnnwidgets.data import ImageSet
 from cnnwidgets.data.kept_results import keep, kept
 from cnnwidgets.engines.pace import pictures_at_once
@@ -16,10 +13,10 @@ from cnnwidgets.engines.top_images import (
     TopImages,
     TopImagesAccumulator,
 )
-from cnnwidgets.graph import Record, StaleRecordError
+from cnnwidgets.graph import StaleRecordError
 from cnnwidgets.models import VisionModel
 from cnnwidgets.results import Progress
-from cnnwidgets.widgets.picture_pass import first_record, pass_key
+from cnnwidgets.widgets.picture_pass import PicturePass, first_record, pass_key
 
 FORM = "1"
 """Changes when the same network and pictures would give another index."""
@@ -28,7 +25,7 @@ INDEXES_KEPT = 2
 """Networks one goes back to without a look at the pictures, or where a search goes on."""
 
 
-class UnitIndex:
+class UnitIndex(PicturePass):
     """The top pictures of every unit of a network in a set of pictures.
 
     Of a network with read-outs it is that of the read-outs alone: the other layers' is the plain
@@ -37,26 +34,15 @@ class UnitIndex:
 
     Attributes
     ----------
-    model : the network.
-    done, total : how many pictures have been looked through, and how many there are.
-    left_out : those that could not be read, by number, with the sentence why.
     result : once all have been looked through; else None.
     """
 
     def __init__(self, model: VisionModel, images: ImageSet) -> None:
-        self.model, self._images = model, images
+        super().__init__(model, images)
         self._layers = [read_out.name for read_out in model.read_outs] or None
-        self._made: Record | None = None  # of the network as it was looked through
         self._found: TopImagesAccumulator | None = None
         self._key = ""
         self.result: TopImages | None = None
-        self.left_out: dict[int, str] = {}
-        self.done, self.total = 0, len(images)
-
-    def is_current(self) -> bool:
-        """Tell whether the network still is the one that was looked through."""
-        made = self._made
-        return made is not None and made.twin is self.model.twin and made.is_current()
 
     @property
     def at_once(self) -> int | None:
@@ -138,17 +124,6 @@ class UnitIndex:
         """Refuse to go on where the weights have changed, or will not stand still at all."""
         if not self.is_current():
             raise StaleRecordError
-
-    def _shown(self, numbers: range, progress: Progress) -> dict[int, NDArray[np.uint8]]:
-        """Give what the network is shown of pictures; those that cannot be read are left out."""
-        shown = {}
-        for number in numbers:
-            try:
-                shown[number] = self.model.crop([self._images.images[number]])[0]
-            except (OSError, ValueError) as error:
-                self.left_out[number] = str(error)
-            progress(self.done, self.total)
-        return shown
 
     def _listed(self, layer: str, so_far: TopImages) -> str:
         """Give the listed layer that is the same tensor: other containers resolve by name, too."""

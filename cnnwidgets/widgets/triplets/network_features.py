@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-
 from cnnwidgets.data import ImageSet
 from cnnwidgets.data.kept_results import keep, kept
 from cnnwidgets.engines.features import Features, FeaturesAccumulator
 from cnnwidgets.engines.pace import pictures_at_once
 from cnnwidgets.engines.stages import stages
-from cnnwidgets.graph import Record, StaleRecordError
+from cnnwidgets.graph import StaleRecordError
 from cnnwidgets.models import VisionModel
 from cnnwidgets.results import Progress
-from cnnwidgets.widgets.picture_pass import first_record, pass_key
+from cnnwidgets.widgets.picture_pass import PicturePass, first_record, pass_key
 
 FORM = "features 1"
 """Changes when the same network and pictures would give other features."""
@@ -24,25 +19,21 @@ MOST_VALUES = 40_000_000
 """Values of all layers and pictures (160 MB); beyond, only the layers one would ask for first."""
 
 
-class NetworkFeatures:
+class NetworkFeatures(PicturePass):
     """The features of a set of pictures in the layers of a network.
 
     Only the scheduler's worker calls it.
 
+    The features of pictures that could not be read are NaN.
+
     Attributes
     ----------
-    model : the network; `layers` : those that are looked at, in execution order.
-    done, total : how many pictures have been looked at, and how many there are.
-    left_out : those that could not be read, by number, with the sentence why; their features are
-        NaN.
+    layers : those that are looked at, in execution order.
     """
 
     def __init__(self, model: VisionModel, images: ImageSet) -> None:
-        self.model, self._images = model, images
+        super().__init__(model, images)
         self.layers = _layers(model, len(images))
-        self.done, self.total = 0, len(images)
-        self.left_out: dict[int, str] = {}
-        self._made: Record | None = None  # of the network as it was looked through
         self._found = FeaturesAccumulator(model, self.layers)
         self._result: Features | None = None
         self._key = ""
@@ -50,7 +41,7 @@ class NetworkFeatures:
     @property
     def result(self) -> Features | None:
         """The features, once the network as it is has looked at all pictures; else None."""
-        return self._result if self._is_current() else None
+        return self._result if self.is_current() else None
 
     @property
     def state(self) -> str | None:
@@ -67,20 +58,16 @@ class NetworkFeatures:
         StaleRecordError
             The weights changed meanwhile.
         """
-        if not self._is_current():
+        if not self.is_current():
             self._begin(progress)
         if self._result is None:
             self._look_through(progress)
-        if self._result is None or not self._is_current():
+        if self._result is None or not self.is_current():
             raise StaleRecordError(
                 f"the weights of {self.model.name} changed while the pictures were looked at; "
                 "choose Next, and they are looked at again"
             )
         return self._result
-
-    def _is_current(self) -> bool:
-        made = self._made
-        return made is not None and made.twin is self.model.twin and made.is_current()
 
     def _begin(self, progress: Progress) -> None:
         self._made, self._result = first_record(self.model, self._images), None
@@ -101,21 +88,10 @@ class NetworkFeatures:
                 found.update(pictures, [*shown], between=lambda: progress(self.done, self.total))
             self.done = end
             progress(self.done, self.total)
-        if self._is_current():  # else this would be kept as another network's
+        if self.is_current():  # else this would be kept as another network's
             self._result = found.result(self.total)
             if self._key and not self.left_out:
                 keep(self._result, self._key)
-
-    def _shown(self, numbers: Sequence[int], progress: Progress) -> dict[int, NDArray[np.uint8]]:
-        """Give what the network is shown of pictures; those that cannot be read are left out."""
-        shown = {}
-        for number in numbers:
-            try:
-                shown[number] = self.model.crop([self._images.images[number]])[0]
-            except (OSError, ValueError) as error:
-                self.left_out[number] = str(error)
-            progress(self.done, self.total)
-        return shown
 
 
 def _layers(model: VisionModel, pictures: int) -> list[str]:
