@@ -108,8 +108,17 @@ def test_mobilenet_equals_the_slow_derivation(mobilenet: Case, rule: str) -> Non
         _compare(mobilenet, layer, rule, 1e-6)
 
 
-@pytest.mark.parametrize("rule", ["saliency", "deconvnet", "guided", "FFT"])
-@pytest.mark.parametrize("case", ["mobilenet_in_float64", "trained_in_float64"])
+SLOW = {("mobilenet_in_float64", rule) for rule in ("deconvnet", "guided")}
+
+
+@pytest.mark.parametrize(
+    ("case", "rule"),
+    [
+        pytest.param(case, rule, marks=[pytest.mark.slow] if (case, rule) in SLOW else [])
+        for case in ("mobilenet_in_float64", "trained_in_float64")
+        for rule in ("saliency", "deconvnet", "guided", "FFT")
+    ],
+)
 def test_in_float64_it_is_exact_to_the_end(
     case: str, rule: str, request: pytest.FixtureRequest
 ) -> None:

@@ -149,10 +149,12 @@ class TripletStepper(TripletExports):
         trial = self._trial
         self._chosen = column
         odd = trial.shown[column]
+        self._show_agents()  # first: the page draws while the file is written
         self.sitting.record(
             Answer(trial.shown, odd, rt_ms, trial.kind, trial.expected, order=trial.order)
         )
-        self._reveal()
+        self._count()
+        self._say_if_shown()
         self._counting.submit(lambda *_: self.sitting.ceiling())
         self._preparing.ask(replace(self._question(), number=self._number + 1, trial=None))
 
@@ -234,17 +236,16 @@ class TripletStepper(TripletExports):
     def _draw(self, look: TripletLook, preview: bool) -> None:
         self.result, self._trial = look, look.trial
         if self._chosen >= 0:
-            self._reveal()
+            self._show_agents()
         elif self._panels.asked is not look.trial:
             rows = sum(source is not None for source in self._sources())
             self._panels.ask(look, rows + (look.asked is not None))
         self._count()
 
-    def _reveal(self) -> None:
+    def _show_agents(self) -> None:
+        """Reveal what everybody takes out, and why."""
         assert self.result is not None
         self._panels.reveal(self.result, self._chosen, [*map(self._missing, (0, 1))])
-        self._count()
-        self._say_if_shown()
 
     def _missing(self, slot: int) -> str:
         """Say why an agent says nothing of this triplet."""
