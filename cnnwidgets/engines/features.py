@@ -132,6 +132,11 @@ class FeaturesAccumulator:
         self._portions = Portions()
         self.numbers: list[int] = []
 
+    @property
+    def last(self) -> int:
+        """The highest of the numbers, -1 before the first."""
+        return max(self.numbers, default=-1)
+
     def update(
         self,
         pictures: Tensor,
@@ -157,7 +162,7 @@ class FeaturesAccumulator:
         MemoryError
             Not even one picture fits.
         """
-        first = max(self.numbers, default=-1) + 1
+        first = self.last + 1
         given = list(range(first, first + len(pictures))) if numbers is None else list(numbers)
         if len(set(given) - set(self.numbers)) != len(pictures) or min(given, default=0) < 0:
             raise ValueError(

@@ -17,7 +17,7 @@ from cnnwidgets.engines.deconv import reconstruct
 from cnnwidgets.engines.top_images import top_images
 from cnnwidgets.graph import record
 from cnnwidgets.models import load_checkpoints, wrap_model
-from cnnwidgets.widgets import Selection, UnitExplorer, unit_index, unit_look
+from cnnwidgets.widgets import Selection, UnitExplorer, picture_pass, unit_index, unit_look
 from cnnwidgets.widgets.scheduler import Lane
 from tests.as_found import model_as_found
 from tests.widgets.owner import PATIENCE
@@ -483,7 +483,7 @@ def test_no_search_begins_while_the_slider_moves(model, states, monkeypatch):
 def test_a_search_ends_when_its_checkpoint_is_left_and_goes_on_when_it_is_asked_again(
     model, states, lane, monkeypatch
 ):
-    monkeypatch.setattr(unit_index, "pictures_at_once", lambda model: 2)
+    monkeypatch.setattr(picture_pass, "pictures_at_once", lambda model: 2)
     looked, reached, go = [], threading.Event(), threading.Event()
     true = unit_index.UnitIndex._shown
 

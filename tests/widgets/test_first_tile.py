@@ -3,14 +3,14 @@
 import threading
 
 from cnnwidgets.engines.top_images import top_images
-from cnnwidgets.widgets import UnitExplorer, top_nine, unit_index
+from cnnwidgets.widgets import UnitExplorer, picture_pass, top_nine, unit_index
 from tests.widgets.owner import PATIENCE
 from tests.widgets.tiny import network, pictures
 
 
 def test_the_first_tile_is_there_before_the_search_has_ended(lane, monkeypatch):
     """After the first batch, without waiting for the pace at which later ones are looked at."""
-    monkeypatch.setattr(unit_index, "pictures_at_once", lambda model: 2)
+    monkeypatch.setattr(picture_pass, "pictures_at_once", lambda model: 2)
     monkeypatch.setattr(top_nine, "AGAIN", 1000)
     go, there, true = threading.Event(), threading.Event(), unit_index.UnitIndex._shown
 

@@ -18,7 +18,7 @@ from cnnwidgets.engines.top_images import TopImagesAccumulator, top_images
 from cnnwidgets.graph import record
 from cnnwidgets.models import VisionModel, wrap_model
 from cnnwidgets.views.display import salient_contrast
-from cnnwidgets.widgets import UnitExplorer, at_rest, unit_index
+from cnnwidgets.widgets import UnitExplorer, at_rest, picture_pass, unit_index
 from cnnwidgets.widgets.scheduler import Lane, Slot
 from cnnwidgets.widgets.top_words import search_words, silence, strip_words
 from tests.as_found import model_as_found
@@ -408,7 +408,7 @@ class Held:
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(unit_index, "pictures_at_once", lambda model: 2)
+    monkeypatch.setattr(picture_pass, "pictures_at_once", lambda model: 2)
 
 
 def test_moves_pass_before_the_search_and_the_best_so_far_is_shown(
