@@ -206,7 +206,7 @@ class NetworkSource:
 
     def ready(self) -> bool:
         """Tell whether all pictures have been looked at by the network as it is."""
-        return self.features.result is not None
+        return self.features.ready
 
     def prepare(self, progress: Progress) -> None:
         """Look at all pictures, or go on with that."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,7 @@ from cnnwidgets.widgets.triplets.agents import Agent, Setting, Source
 from cnnwidgets.widgets.triplets.class_agreement import Agreement, agreement
 from cnnwidgets.widgets.triplets.class_files import Reading
 from cnnwidgets.widgets.triplets.class_order import ordered
+from cnnwidgets.widgets.triplets.known_agents import KnownAgents
 from cnnwidgets.widgets.triplets.objects import Objects
 
 MOST = 32
@@ -95,8 +96,7 @@ class BoardDesk:
     """Answers questions about a class; what is costly is kept. Only the worker calls it."""
 
     def __init__(self, objects: Objects, sources: Mapping[str, Source]) -> None:
-        self._objects, self._sources = objects, sources
-        self._agents: dict[tuple[str, Setting, Hashable], Agent] = {}
+        self._objects, self.agents = objects, KnownAgents(sources)
         self._alike: tuple[Agent, bytes, Tensor] | None = None
 
     def answer(self, question: BoardQuestion, progress: Progress) -> BoardLook:
@@ -106,7 +106,8 @@ class BoardDesk:
         people = merged.people(repeats=False)
         occurring, flat = np.unique(triplets, return_inverse=True)
         rows = flat.reshape(-1, 3)
-        first, second = self._both(question, progress)
+        first = self.agents.of(question.people, question.other, progress)
+        second = self.agents.of(question.network, question.setting, progress)
         empirical, counts = _class(rows, len(occurring))
         alike = self._network(second, occurring, progress)
         kept = _kept(counts, second.known.numpy()[occurring] if second else None)
@@ -140,23 +141,8 @@ class BoardDesk:
 
     def forget(self) -> None:
         """Let go of everything."""
-        self._agents, self._alike = {}, None
-
-    def _both(
-        self, question: BoardQuestion, progress: Progress
-    ) -> tuple[Agent | None, Agent | None]:
-        asked = ((question.people, question.other), (question.network, question.setting))
-        found: list[Agent | None] = []
-        there: dict[tuple[str, Setting, Hashable], Agent] = {}
-        for name, setting in asked:
-            agent, source = None, self._sources.get(name)
-            if source is not None and source.ready():
-                agent = self._agents.get((name, setting, source.state()))
-                agent = agent or source.agent(setting, progress)
-                there[name, setting, source.state()] = agent
-            found.append(agent)
-        self._agents = there
-        return found[0], found[1]
+        self.agents.forget()
+        self._alike = None
 
     def _network(
         self, agent: Agent | None, occurring: NDArray[np.int64], progress: Progress

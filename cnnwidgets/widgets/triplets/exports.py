@@ -90,7 +90,7 @@ class TripletExports(AgentChoice):
     def _agents(self) -> Iterable[tuple[str, Agent | None]]:
         """Give the two that are compared, with their names; None for one who is not there yet."""
         named = tuple(zip((self.people, self.network), self._settings(), strict=True))
-        return ((name, self._desk.agent_of(name, setting)) for name, setting in named)
+        return ((name, self._desk.agents.known(name, setting)) for name, setting in named)
 
     def _actions(self) -> dict[str, Callable[[], None]]:
         def save() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from cnnwidgets.engines import alignment
 from cnnwidgets.results import Progress
 from cnnwidgets.views import encoding, sprite
 from cnnwidgets.widgets.triplets.agents import Agent, Setting, Source
+from cnnwidgets.widgets.triplets.known_agents import KnownAgents
 from cnnwidgets.widgets.triplets.objects import Objects
 from cnnwidgets.widgets.triplets.pictures import TripletPictures
 from cnnwidgets.widgets.triplets.pool import COLLECTING, Trial, TripletPool
@@ -25,7 +26,6 @@ from cnnwidgets.widgets.triplets.pool import COLLECTING, Trial, TripletPool
 ROWS = 16
 """Dimensions that have a row, the most relevant ones; the rest is below what a bar can show."""
 
-AGENTS_KEPT = 8
 POOLS_KEPT = 3
 ATTEMPTS = 20
 """Triplets with unreadable pictures that are passed over before this is an error."""
@@ -116,6 +116,10 @@ class TripletDesk:
     asked : for triplets (in no order) how often people took out each object; {} for none.
     seed : of the draws; None for others each time.
     repeats, catches : shares of repeats and catch trials in orders that collect answers.
+
+    Attributes
+    ----------
+    agents : those that were compared last; `pictures` : of the objects.
     """
 
     def __init__(
@@ -128,12 +132,12 @@ class TripletDesk:
         repeats: float,
         catches: float,
     ) -> None:
-        self._objects, self._sources, self.asked = objects, sources, asked
+        self._objects, self.asked = objects, asked
         self._repeats, self._catches = repeats, catches
         self.pictures = TripletPictures(objects.images)
         self._generator = torch.Generator()
         self._generator.seed() if seed is None else self._generator.manual_seed(seed)
-        self._agents: OrderedDict[tuple[str, Setting, Hashable], Agent] = OrderedDict()
+        self.agents = KnownAgents(sources)
         self._pools: OrderedDict[tuple[Any, ...], TripletPool] = OrderedDict()
         self._unusable: set[int] = set()
         self._prepared: TripletLook | None = None
@@ -168,7 +172,10 @@ class TripletDesk:
         return replace(question, trial=self._last) if again else question
 
     def _answered(self, question: Question, progress: Progress) -> TripletLook:
-        agents = self._both(question, progress)
+        agents = [
+            self.agents.of(question.people, question.other, progress),
+            self.agents.of(question.network, question.setting, progress),
+        ]
         trial, frames = self._trial_with_pictures(question, agents)
         looks = [self._look(agent, trial) if agent else None for agent in agents]
         names = tuple(self._objects.names[number] for number in trial.shown)
@@ -176,38 +183,12 @@ class TripletDesk:
         counts = tuple(asked.get(number, 0) for number in trial.shown) if asked else None
         return TripletLook(question, trial, names, frames, (looks[0], looks[1]), counts)  # type: ignore[arg-type]
 
-    def agent_of(self, name: str, setting: Setting) -> Agent | None:
-        """Give an agent that has been asked before, by the network as it is now; else None."""
-        source = self._sources.get(name)
-        return self._agents.get((name, setting, source.state())) if source else None
-
     def forget(self) -> None:
         """Let go of everything."""
-        self._agents.clear()
+        self.agents.forget()
         self._pools.clear()
         self._prepared = None
         self.pictures.forget()
-
-    def _both(self, question: Question, progress: Progress) -> list[Agent | None]:
-        found = []
-        for name, setting in (
-            (question.people, question.other),
-            (question.network, question.setting),
-        ):
-            source = self._sources.get(name)
-            ready = source is not None and source.ready()
-            found.append(self._agent(source, setting, progress) if source and ready else None)
-        return found
-
-    def _agent(self, source: Source, setting: Setting, progress: Progress) -> Agent:
-        if (agent := self._agents.get((source.name, setting, source.state()))) is None:
-            agent = source.agent(setting, progress)
-        key = (source.name, setting, source.state())
-        self._agents[key] = agent  # never taken out first: the tally reads it meanwhile
-        self._agents.move_to_end(key)
-        while len(self._agents) > AGENTS_KEPT:
-            self._agents.popitem(last=False)
-        return agent
 
     def _trial_with_pictures(
         self, question: Question, agents: list[Agent | None]

@@ -112,7 +112,10 @@ def test_the_matrix_of_a_class_is_counted_by_hand(many):
 
 def test_the_network_beside_it_is_that_of_the_same_objects(many):
     made = board(many, planted())
-    look, temperature = made.result, made._desk._agents.popitem()[1].temperature
+    look, temperature = (
+        made.result,
+        made._desk.agents.known(made.network, made._settings()[1]).temperature,
+    )
     logits = planted().astype(np.float32) @ planted().astype(np.float32).T / temperature
     wanted = np.eye(12)
     for i, j in itertools.permutations(range(12), 2):
