@@ -57,6 +57,17 @@ WIDEN = """(element, width) => {
 }"""
 
 
+OVERFLOWING = """selector => {
+    const root = document.querySelector(selector);
+    const within = root.getBoundingClientRect();
+    return [...root.querySelectorAll("*")].filter(element => {
+        const box = element.getBoundingClientRect();
+        return box.width && element.checkVisibility({ visibilityProperty: true }) &&
+            (box.right > within.right + 1 || box.left < within.left - 1);
+    }).map(element => element.className);
+}"""
+
+
 class Notebook:
     """A notebook in a page of its own.
 
@@ -156,6 +167,10 @@ class Notebook:
         self.page.evaluate(
             "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
         )
+
+    def overflowing(self, selector: str) -> list[str]:
+        """Give the classes of all that can be seen and reaches beyond the sides of an element."""
+        return list(self.page.evaluate(OVERFLOWING, selector))
 
     def screenshot(self, selector: str, path: Path | None = None, number: int = 0) -> bytes:
         """Take a picture of an element: PNG."""

@@ -36,12 +36,6 @@ def person(seed, count):
 ROOT = ".cw:not(.cw-view)"
 MATRIX = ".cw-matrix-box"
 NUMBER = ".cw-number:has(dt:text-is('{}')) dd b"
-OVERFLOWS = """(root) => [...document.querySelectorAll(`${root} *`)].filter((e) => {
-  const within = document.querySelector(root).getBoundingClientRect();
-  const box = e.getBoundingClientRect();
-  return box.width && e.checkVisibility({ visibilityProperty: true }) &&
-    (box.right > within.right + 1 || box.left < within.left - 1);
-}).map((e) => e.className)"""
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +106,7 @@ def test_it_fits_and_can_be_looked_at(notebook, dark, width):
     notebook.set_theme(dark)
     notebook.set_width(ROOT, width)
     taken = picture(notebook, f"{'dark' if dark else 'light'}_{width}")
-    assert taken and notebook.evaluate(OVERFLOWS, ROOT) == []
+    assert taken and notebook.overflowing(ROOT) == []
 
 
 def test_matrices_hold_colours_and_an_empty_diagonal(notebook):

@@ -63,12 +63,6 @@ root
 """
 ROOT = ".cw:not(.cw-view)"
 DRAWN = "() => document.querySelectorAll('.cw-view[data-drawn]').length === 4"
-OVERFLOWS = """(root) => [...document.querySelectorAll(`${root} *`)].filter((e) => {
-  const within = document.querySelector(root).getBoundingClientRect();
-  const box = e.getBoundingClientRect();
-  return box.width && e.checkVisibility({ visibilityProperty: true }) &&
-    (box.right > within.right + 1 || box.left < within.left - 1);
-}).map((e) => e.className)"""
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +140,7 @@ def test_both_themes_and_widths(notebook, dark, width):
     notebook.set_theme(dark)
     notebook.set_width(ROOT, width)
     notebook.page.wait_for_timeout(100)
-    assert notebook.evaluate(OVERFLOWS, ROOT) == []
+    assert notebook.overflowing(ROOT) == []
     tops = notebook.page.locator(".cw-odd-picture").evaluate_all(
         "all => all.map(e => Math.round(e.getBoundingClientRect().top))"
     )
@@ -159,7 +153,7 @@ def test_on_a_projector(notebook):
     notebook.ask("str(root.add_class('cw-big'))")
     try:
         notebook.page.wait_for_timeout(200)
-        assert notebook.evaluate(OVERFLOWS, ROOT) == []
+        assert notebook.overflowing(ROOT) == []
         picture(notebook, "projector")
     finally:
         notebook.ask("str(root.remove_class('cw-big'))")
