@@ -27,7 +27,7 @@ QUIET := --LabApp.news_url=None \
   --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
   --LabApp.extension_manager=readonly
 
-.PHONY: lab test test-slow studies bench weights lint format wheel constraints clean always
+.PHONY: lab test test-slow studies bench weights lint format wheel docs constraints clean always
 .DELETE_ON_ERROR:
 
 lab: $(VENV)/installed
@@ -62,6 +62,11 @@ format: $(VENV)/installed
 
 wheel: $(VENV)/installed
 	$(RUN) -m build --wheel --no-isolation
+
+# The site, from docs/ and the docstrings, into build/site; nothing but Sphinx is fetched.
+docs: $(VENV)/installed
+	$(RUN) -m pip install -q -c $(VENV)/constraints.txt -e '.[docs]'
+	$(RUN) -m sphinx -W --keep-going -b html -d build/doctrees docs build/site $(ARGS)
 
 # The set that is installed now, for all machines: without build tags and local files.
 constraints: $(VENV)/installed
