@@ -1,6 +1,7 @@
 """Pictures as RGB arrays, and what people make of them: choices, sittings, THINGS."""
 
 from cnnwidgets.data import sittings
+from cnnwidgets.data.folders import LeftOut
 from cnnwidgets.data.images import ImageSet, load_images
 from cnnwidgets.data.pictures import read_picture
 from cnnwidgets.data.sittings import SittingLog
@@ -16,6 +17,7 @@ from cnnwidgets.data.triplets import (
 
 __all__ = [
     "ImageSet",
+    "LeftOut",
     "SittingLog",
     "Things",
     "TripletSet",

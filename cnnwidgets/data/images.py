@@ -1,7 +1,6 @@
 """Sets of pictures: embedded, from a folder, or from a list; decoded when they are looked at."""
 
 import csv
-import difflib
 import hashlib
 import json
 import os
@@ -16,8 +15,10 @@ from typing import overload
 import numpy as np
 from PIL import Image
 
-from cnnwidgets.data.folders import list_folder
-from cnnwidgets.data.pictures import PictureSource, RGBPicture, header_fault, read_picture
+from cnnwidgets.data.folders import LeftOut, list_folder
+from cnnwidgets.data.names import did_you_mean, label, one_line, unique
+from cnnwidgets.data.picture_files import header_fault
+from cnnwidgets.data.pictures import PictureSource, RGBPicture, as_path, read_picture
 from cnnwidgets.data.sequence import Pictures, Source
 
 EMBEDDED = ("photos", "objects")
@@ -36,12 +37,14 @@ class ImageSet:
     images : uint8 [h, w, 3] each, of any size, read-only; decoded when asked for.
     categories : one for each picture, or None.
     source : the line of code that makes the set, or None.
+    left_out : every file that was found and is not in the set, with the reason.
     """
 
     names: tuple[str, ...]
     images: Pictures
     categories: tuple[str, ...] | None = None
     source: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -50,7 +53,7 @@ class ImageSet:
         return iter(self.images)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._numbers
+        return name in self._numbers or (isinstance(name, str) and label(name) in self._numbers)
 
     @overload
     def __getitem__(self, key: int | str) -> RGBPicture: ...
@@ -61,8 +64,9 @@ class ImageSet:
             categories = None if self.categories is None else self.categories[key]
             return ImageSet(self.names[key], self.images[key], categories)
         if isinstance(key, str):
+            key = key if key in self._numbers else label(key)
             if key not in self._numbers:
-                raise KeyError(f"no picture is named '{key}'{_did_you_mean(key, self.names)}.")
+                raise KeyError(f"no picture is named '{key}'{did_you_mean(key, self.names)}.")
             key = self._numbers[key]
         return self.images[key]
 
@@ -73,9 +77,10 @@ class ImageSet:
         categories = None
         if self.categories is not None and other.categories is not None:
             categories = self.categories + other.categories
-        names = _unique([*self.names, *other.names])
+        names = unique([*self.names, *other.names])
         source = f"{self.source} + {other.source}" if self.source and other.source else None
-        return ImageSet(names, self.images + other.images, categories, source)
+        left_out = self.left_out + other.left_out
+        return ImageSet(names, self.images + other.images, categories, source, left_out)
 
     def __repr__(self) -> str:
         count = f"{len(self)} picture{'s' * (len(self) != 1)}"
@@ -121,25 +126,22 @@ def load_images(source: str | os.PathLike[str] | Sequence[PictureSource] | np.nd
     FileNotFoundError, NotADirectoryError
         There is no such folder or set.
     ValueError, TypeError
-        It holds no pictures; an entry of a list cannot be read.
+        It holds no pictures, or cannot be opened; an entry of a list cannot be read.
 
     Warns
     -----
     UserWarning
-        Files that cannot be read are left out; the sentence names three at most.
+        Files that cannot be read are left out; the sentence names three at most, and
+        `ImageSet.left_out` all. Of a folder of more than 2000 pictures no header is looked at:
+        such a file raises its sentence when it is asked for.
     """
     if isinstance(source, str) and source in EMBEDDED:
         return _embedded(source)
     if isinstance(source, str | os.PathLike):
-        folder = Path(source).expanduser()
-        _check_folder(folder)
-        found, categories, remarks = list_folder(folder)
+        made, remarks = _from_folder(as_path(source), _loading_line(os.fspath(source)))
         for remark in remarks:
             warnings.warn(remark, stacklevel=2)
-        names = [file.relative_to(folder).with_suffix("").as_posix() for file in found]
-        pictures = Pictures([Source(file) for file in found])
-        kinds = None if categories is None else tuple(categories)
-        return ImageSet(_unique(names), pictures, kinds, _loading_line(os.fspath(source)))
+        return made
     if isinstance(source, list | tuple) or (isinstance(source, np.ndarray) and source.ndim == 4):
         return _listed(list(source))
     raise TypeError(
@@ -163,9 +165,20 @@ def _embedded(name: str) -> ImageSet:
     return ImageSet(names, pictures, groups, _loading_line(name))
 
 
+def _from_folder(folder: Path, line: str) -> tuple[ImageSet, list[str]]:
+    """A set from a folder, and what is to be told of it."""
+    _check_folder(folder)
+    found = list_folder(folder)
+    names = unique([label(os.path.splitext(name)[0]) for name in found.names])
+    kinds = None if found.categories is None else tuple(map(label, found.categories))
+    pictures = Pictures([Source(file) for file in found.files])
+    return ImageSet(names, pictures, kinds, line, found.left_out), found.remarks
+
+
 def _loading_line(name: str) -> str:
     """The line that loads this again, with quotes and backslashes as Python wants them."""
-    return f"cw.load_images({json.dumps(name, ensure_ascii=False)})"
+    quoted = json.dumps(name, ensure_ascii=False) if name == one_line(name) else ascii(name)
+    return f"cw.load_images({quoted})"
 
 
 def _listed(entries: Sequence[PictureSource]) -> ImageSet:
@@ -180,7 +193,7 @@ def _listed(entries: Sequence[PictureSource]) -> ImageSet:
         except (ValueError, TypeError) as error:
             raise type(error)(f"entry {number} of the list: {error}") from error
         names.append(_name(entry) or f"picture {number}")
-    return ImageSet(_unique(names), Pictures(sources))
+    return ImageSet(unique(names), Pictures(sources))
 
 
 def _source(entry: PictureSource) -> Source:
@@ -189,8 +202,8 @@ def _source(entry: PictureSource) -> Source:
         picture = read_picture(entry)
         picture.flags.writeable = False
         return Source(picture)
-    path = Path(entry).expanduser()
-    if not path.is_file() or header_fault(path):
+    path = as_path(entry)
+    if header_fault(path):
         read_picture(path)  # raises the sentence
     return Source(path)
 
@@ -198,35 +211,31 @@ def _source(entry: PictureSource) -> Source:
 def _name(entry: PictureSource) -> str:
     """The name of an entry's file without suffix, or nothing where it came from no file."""
     file = getattr(entry, "filename", "") if isinstance(entry, Image.Image) else entry
-    return Path(file).stem if isinstance(file, str | os.PathLike) else ""
+    return label(Path(file).stem) if isinstance(file, str | os.PathLike) else ""
 
 
 def _check_folder(folder: Path) -> None:
-    if folder.is_file():
+    shown = f"'{one_line(folder)}'"
+    try:
+        is_folder, there = folder.is_dir(), folder.exists()
+        if is_folder:
+            os.scandir(folder).close()
+    except OSError as error:  # closed to us, or a name that is too long
+        raise ValueError(f"{shown} cannot be opened ({error.strerror}).") from error
+    if there and not is_folder:
         raise NotADirectoryError(
-            f"'{folder}' is a file; give its folder, or ['{folder}'] for this one picture."
+            f"{shown} is a file; give its folder, or [{shown}] for this one picture."
         )
-    if not folder.exists():
-        beside = folder.parent.iterdir() if folder.parent.is_dir() else ()
-        near = [*EMBEDDED, *(str(entry) for entry in beside if entry.is_dir())]
+    if not there:
+        near = [*EMBEDDED, *_folders_beside(folder)]
         raise FileNotFoundError(
-            f"'{folder}' is no folder, and no set of the package: these are 'photos' and "
-            f"'objects'{_did_you_mean(str(folder), near)}."
+            f"{shown} is no folder, and no set of the package: these are 'photos' and "
+            f"'objects'{did_you_mean(str(folder), near)}."
         )
 
 
-def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    """The names, with "#2", "#3", ... behind those that stood there before."""
-    unique: dict[str, None] = {}  # a set that keeps its order
-    for name in names:
-        candidate, count = name, 1
-        while candidate in unique:
-            count += 1
-            candidate = f"{name}#{count}"
-        unique[candidate] = None
-    return tuple(unique)
-
-
-def _did_you_mean(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+def _folders_beside(folder: Path) -> list[str]:
+    try:
+        return [str(entry) for entry in folder.parent.iterdir() if entry.is_dir()]
+    except OSError:
+        return []

@@ -1,43 +1,27 @@
 """One picture from anywhere as RGB, uint8, [height, width, 3], or a sentence that says why not."""
 
 import os
-import struct
-import threading
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image
+
+from cnnwidgets.data.names import one_line
+from cnnwidgets.data.picture_files import (
+    DAMAGED,
+    DECODER_ERRORS,
+    FORMATS,
+    header_fault,
+    pillow_in_order,
+    size_fault,
+)
 
 RGBPicture = npt.NDArray[np.uint8]
 PictureSource = str | os.PathLike[str] | Image.Image | np.ndarray
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP")
-FORMATS_IN_WORDS = "PNG, JPEG, WebP, TIFF, GIF and BMP"
-
-PIXEL_LIMIT = 80_000_000
-"""Most pixels that a picture may have: a small file can unpack to more than the memory holds."""
-
-_SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"RIFF", b"II*\x00", b"MM\x00*", b"GIF8", b"BM")
-
-# What Pillow's decoders raise on damaged files; seen in a test that cuts and scrambles files.
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    LookupError,
-    TypeError,
-    ArithmeticError,
-    struct.error,
-    zlib.error,
-)
-
-_decoding = threading.Lock()
+_AT_ONCE = 2**20
+"""Pixels that are converted together, so that what is made on the way stays small."""
 
 
 def read_picture(source: PictureSource) -> RGBPicture:
@@ -63,7 +47,7 @@ def read_picture(source: PictureSource) -> RGBPicture:
     FileNotFoundError, IsADirectoryError
         There is no such file.
     ValueError
-        The file is no picture, is cut short or damaged, or has more than `PIXEL_LIMIT` pixels; the
+        The file is no picture, is cut short or damaged, or has more than 80 million pixels; the
         array has another shape or range.
     TypeError
         The source is none of these things, or the array has another type of number.
@@ -73,114 +57,100 @@ def read_picture(source: PictureSource) -> RGBPicture:
     if isinstance(source, Image.Image):
         return _from_image(source, "the picture")
     if isinstance(source, str | os.PathLike):
-        return _from_file(Path(source).expanduser())
+        return _from_file(as_path(source))
     raise TypeError(
         "a picture is a path, a PIL image or a numpy array [height, width, 3]; "
         f"got {type(source).__name__}."
     )
 
 
-def header_fault(path: Path) -> str | None:
-    """What keeps a file from being read as far as its header tells ("is empty"), or None."""
+def as_path(source: str | os.PathLike[str]) -> Path:
+    """A path as it was given, with ~ as the user's folder where there is one."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            return _size_fault(image)
-    except UnidentifiedImageError:
-        return _content_fault(path)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return f"is too large: at most {PIXEL_LIMIT // 1_000_000} million pixels are read"
-    except OSError as error:
-        if error.strerror:
-            return f"cannot be opened ({error.strerror})"
-        return "is cut short or damaged"
-    except _DECODER_ERRORS:
-        return "is cut short or damaged"
-
-
-def _size_fault(image: Image.Image) -> str | None:
-    """What is wrong with a picture's size, or None."""
-    width, height = image.size
-    if width * height == 0:
-        return f"has no pixels ({width} x {height})"
-    if width * height > PIXEL_LIMIT:
-        limit = f"at most {PIXEL_LIMIT // 1_000_000} million pixels are read"
-        return f"is too large ({width} x {height}): {limit}"
-    return None
-
-
-def _content_fault(path: Path) -> str:
-    """Why Pillow did not recognize a file: nothing in it, its beginning alone, or another thing."""
-    with path.open("rb") as opened:
-        beginning = opened.read(8)
-    if not beginning:
-        return "is empty"
-    if beginning.startswith(_SIGNATURES):
-        return "is cut short or damaged"
-    return f"is no picture that can be read ({FORMATS_IN_WORDS} are)"
+        return Path(source).expanduser()
+    except RuntimeError:  # "~somebody", whom the system does not know
+        return Path(source)
 
 
 def _from_file(path: Path) -> RGBPicture:
-    if path.is_dir():
-        raise IsADirectoryError(f"'{path}' is a folder; load_images reads folders.")
-    if not path.exists():
-        raise FileNotFoundError(f"'{path}' does not exist; give the path of a picture.")
+    name = f"'{one_line(path)}'"
+    try:
+        folder, there = path.is_dir(), path.exists() or path.is_symlink()
+    except OSError as error:  # a name that is too long, a folder that is closed to us
+        raise ValueError(f"{name} cannot be opened ({error.strerror}).") from error
+    if folder:
+        raise IsADirectoryError(f"{name} is a folder; load_images reads folders.")
+    if not there:
+        raise FileNotFoundError(f"{name} does not exist; give the path of a picture.")
     fault = header_fault(path)
     if fault:
-        raise ValueError(f"'{path}' {fault}.")
-    with Image.open(path, formats=FORMATS) as image:
-        return _from_image(image, f"'{path}'")
+        raise ValueError(f"{name} {fault}.")
+    with pillow_in_order():
+        try:
+            image = Image.open(path, formats=FORMATS)
+        except DECODER_ERRORS as error:
+            raise ValueError(f"{name} changed while it was read; try again.") from error
+        with image:
+            return _from_image(image, name)
 
 
 def _from_image(image: Image.Image, name: str) -> RGBPicture:
     """A PIL image, loaded or not, as RGB; `name` stands in the errors."""
-    fault = _size_fault(image)
+    fault = size_fault(*image.size)
     if fault:
         raise ValueError(f"{name} {fault}.")
     if getattr(image, "tile", None) and getattr(image, "fp", None) is None:
         raise ValueError(f"{name} belongs to a file that is closed; give its path instead.")
     try:
-        with _whole_pictures_only():
+        with pillow_in_order():
             image.load()
-        # Asked after loading: Pillow turns some formats itself and then takes the tag away.
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except _DECODER_ERRORS as error:
-        raise ValueError(f"{name} is cut short or damaged; save or fetch it again.") from error
+            # Asked after loading: Pillow turns some formats itself and then takes the tag away.
+            orientation = _orientation(image)
+    except MemoryError as error:
+        raise ValueError(f"{name} does not fit into memory; make it smaller.") from error
+    except DECODER_ERRORS as error:
+        raise ValueError(f"{name} {DAMAGED}; save or fetch it again.") from error
     return np.ascontiguousarray(_turned(_rgb(image, name), orientation))
 
 
-@contextmanager
-def _whole_pictures_only() -> Iterator[None]:
-    """Have Pillow refuse files that are cut short, whatever other code in the process told it."""
-    with _decoding:
-        before = ImageFile.LOAD_TRUNCATED_IMAGES
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
-        try:
-            yield
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = before
+def _orientation(image: Image.Image) -> object:
+    """What EXIF says of how a picture lies; as it is where the picture is whole and EXIF is not."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except DECODER_ERRORS:
+        return 1
 
 
 def _rgb(image: Image.Image, name: str) -> RGBPicture:
     """A loaded image of any mode as RGB."""
-    if image.mode == "F" or image.mode.startswith("I;16"):
-        # Pillow's own conversion cuts these off at 255.
-        grey = _eight_bits(np.asarray(image), name)
-        return np.repeat(grey[:, :, None], 3, axis=2)
     if image.mode == "I":
         raise ValueError(f"{name} has 32-bit whole numbers; save it with 8 or 16 bits.")
+    width, height = image.size
+    picture = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _AT_ONCE // width)
+    for top in range(0, height, rows):
+        part = image.crop((0, top, width, min(top + rows, height))) if rows < height else image
+        picture[top : top + rows] = _part_as_rgb(part, name)
+    return picture
+
+
+def _part_as_rgb(image: Image.Image, name: str) -> RGBPicture:
+    if image.mode == "F" or image.mode.startswith("I;16"):
+        # Pillow's own conversion cuts these off at 255.
+        return _eight_bits(np.asarray(image), name)[:, :, None]
     try:
         if image.has_transparency_data:
             opaque = Image.new("RGBA", image.size, "white")
             opaque.alpha_composite(image.convert("RGBA"))
             image = opaque
-        return np.array(image.convert("RGB"))
+        return np.asarray(image.convert("RGB"))
     except ValueError as error:
         raise ValueError(
             f"{name} has colour mode {image.mode}, which does not turn into RGB; save it as RGB."
         ) from error
 
 
-def _turned(picture: RGBPicture, orientation: int) -> RGBPicture:
+def _turned(picture: RGBPicture, orientation: object) -> RGBPicture:
     """A stored picture as it is meant to be seen, by its EXIF orientation 1..8.
 
     Orientations 5 to 8 have rows and columns exchanged; then some axes run backwards.
@@ -196,6 +166,7 @@ def _turned(picture: RGBPicture, orientation: int) -> RGBPicture:
 
 def _from_array(array: np.ndarray) -> RGBPicture:
     """An array of any admitted shape and type of number as RGB."""
+    array = np.asarray(array)  # a matrix would stay flat, and a masked array keep its mask
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         turn = array.ndim == 3 and array.shape[0] in (1, 3, 4)
         remedy = "turn its axes with .transpose(1, 2, 0)" if turn else "give it in one of these"
@@ -205,6 +176,9 @@ def _from_array(array: np.ndarray) -> RGBPicture:
         )
     if array.size == 0:
         raise ValueError(f"the picture has no pixels (shape {list(array.shape)}).")
+    fault = size_fault(array.shape[1], array.shape[0])
+    if fault:
+        raise ValueError(f"the picture {fault}.")
     picture = _eight_bits(array, "the picture")
     if picture.ndim == 2:
         picture = picture[:, :, None]

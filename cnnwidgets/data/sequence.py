@@ -24,7 +24,8 @@ class Source:
     def digest(self) -> bytes:
         """SHA-256 of the file, or of the array and its shape."""
         if isinstance(self.content, Path):
-            return hashlib.sha256(self.content.read_bytes()).digest()
+            with self.content.open("rb") as opened:
+                return hashlib.file_digest(opened, "sha256").digest()
         shape = repr(self.content.shape).encode()
         return hashlib.sha256(shape + self.content.tobytes()).digest()
 

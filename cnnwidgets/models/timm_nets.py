@@ -60,7 +60,7 @@ def _timm(name: str) -> Any:
         return import_module("timm")
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"'timm/{name}' needs the package {error.name}: pip install 'cnnwidgets[timm]'"
+            f"{'timm/' + name!r} needs the package {error.name}: pip install 'cnnwidgets[timm]'"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from torch import Tensor
 from cnnwidgets.graph import Layer
 
 _SIGNS = str.maketrans({"−": "-", "–": "-", "·": "*", "⋅": "*", "×": "*", ";": ","})
-_LIST = re.compile(r"\d+(\s*,\s*\d+)+\s*,?|\d+(\s+\d+)+|mean of \d+(\s*,\s*\d+)*")
+# No layer has a unit of ten digits, and Python refuses to read one of thousands.
+_LIST = re.compile(
+    r"\d{1,9}(\s*,\s*\d{1,9})+\s*,?|\d{1,9}(\s+\d{1,9})+|mean of \d{1,9}(\s*,\s*\d{1,9})*"
+)
 _TERM = re.compile(
-    r"(?P<sign>[+-]?)\s*((?P<factor>(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)\s*\*\s*)?(?P<unit>\d+)(?![\d.*e])\s*",
+    r"(?P<sign>[+-]?)\s*((?P<factor>(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?)\s*\*\s*)?(?P<unit>\d{1,9})(?![\d.*e])\s*",
     re.IGNORECASE,
 )
 
@@ -60,7 +64,7 @@ def read_group(text: str, layer: Layer) -> UnitGroup:
     terms = _listed(plain) if as_list else _summed(plain)
     if not terms:
         raise ValueError(
-            f"{text.strip()!r} is no group of units; write a sum, weights before units, such as "
+            f"{_quoted(text)} is no group of units; write a sum, weights before units, such as "
             "311 + 0.5*40 - 12, or units such as 311, 40, 12 for their mean"
         )
     weights: dict[int, float] = {}
@@ -70,12 +74,19 @@ def read_group(text: str, layer: Layer) -> UnitGroup:
                 f"{layer.name} has {layer.units} units, 0 to {layer.units - 1}; {unit} was asked"
             )
         weights[unit] = weights.get(unit, 0.0) + weight
-    if not any(weights.values()):
+    if not all(map(math.isfinite, weights.values())):
         raise ValueError(
-            f"the weights of {text.strip()!r} cancel out; nothing is left of the group"
+            f"the weights of {_quoted(text)} are too large; divide them all by one number"
         )
+    if not any(weights.values()):
+        raise ValueError(f"the weights of {_quoted(text)} cancel out; nothing is left of the group")
     shown = f"mean of {', '.join(str(unit) for unit, _ in terms)}" if as_list else _shown(terms)
     return UnitGroup(shown, weights, layer.units)
+
+
+def _quoted(text: str) -> str:
+    text = text.strip()
+    return repr(text if len(text) <= 80 else f"{text[:80]}…")
 
 
 def _listed(text: str) -> list[tuple[int, float]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, ImageOps
 
-from cnnwidgets.data import load_images, pictures, read_picture
+from cnnwidgets.data import load_images, picture_files, pictures, read_picture
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -179,7 +179,6 @@ def test_phone_picture_with_a_second_view_gives_the_first(tmp_path):
     assert np.abs(difference).mean() < 3
 
 
-@pytest.mark.filterwarnings("ignore:Truncated File Read", "ignore:Corrupt EXIF data")
 @pytest.mark.parametrize(
     ("suffix", "options"),
     [
@@ -219,7 +218,6 @@ def test_picture_cut_short_is_refused_also_where_pillow_was_told_to_go_on(tmp_pa
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "gif", "bmp"])
 def test_scrambled_file_is_read_or_refused_and_nothing_else(tmp_path, suffix):
     path = saved(tmp_path, patches(), f"a.{suffix}")
@@ -262,22 +260,16 @@ def png_that_claims(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
-@pytest.mark.filterwarnings("default::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [8950, 10_000, 60_000])
 def test_huge_picture_is_refused_before_it_is_decoded(tmp_path, side):
     (tmp_path / "a.png").write_bytes(png_that_claims(side, side))
-    warned = pytest.warns(Image.DecompressionBombWarning) if side == 10_000 else None
     with pytest.raises(ValueError, match="is too large.*at most 80 million pixels are read"):
-        if warned is None:
-            read_picture(tmp_path / "a.png")
-        else:
-            with warned:
-                read_picture(tmp_path / "a.png")
+        read_picture(tmp_path / "a.png")
 
 
 def test_limit_is_below_pillows_own():
     # Above its own limit Pillow warns, and above twice that it raises: our sentence comes first.
-    assert pictures.PIXEL_LIMIT < Image.MAX_IMAGE_PIXELS
+    assert picture_files.PIXEL_LIMIT < Image.MAX_IMAGE_PIXELS
 
 
 def test_picture_without_pixels_is_refused():

@@ -89,10 +89,11 @@ class TripletPictures:
 
     def _encoded(self, number: int) -> bytes:
         assert self._images is not None
-        file = self._images.images.file(number)
+        # Read also where the file itself is sent: a page would show half of a damaged one.
+        pixels, file = np.asarray(self._images.images[number]), self._images.images.file(number)
         if file is not None and _travels(file):
             return file.read_bytes()
-        small = encoding.shrunk(np.asarray(self._images.images[number]), LONGEST)
+        small = encoding.shrunk(pixels, LONGEST)
         buffer = BytesIO()
         Image.fromarray(small).save(buffer, "JPEG", quality=90)
         return buffer.getvalue()
