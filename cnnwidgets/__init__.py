@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # editors and type checkers see what __getattr__ gives
     from cnnwidgets import data, engines, graph, models, results, views, widgets
     from cnnwidgets.data import ImageSet, load_images
+    from cnnwidgets.health import doctor
     from cnnwidgets.models import (
         Checkpoints,
         VisionModel,
@@ -39,6 +40,7 @@ __all__ = [
     "VisionModel",
     "__version__",
     "data",
+    "doctor",
     "engines",
     "graph",
     "load_checkpoints",
@@ -61,6 +63,7 @@ _HOME = {  # public name -> the subpackage that holds it
     "TuningExplorer": "widgets",
     "UnitExplorer": "widgets",
     "VisionModel": "models",
+    "doctor": "health",
     "load_checkpoints": "models",
     "load_images": "data",
     "load_model": "models",

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 where something asked for was not had.
+        0, or 1 where something asked for was not had, or the doctor found a fault.
     """
     asked = _parser().parse_args(arguments)
     try:
@@ -44,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     get.set_defaults(run=_get)
     where = actions.add_parser("where", help="the folder that fetched weights are kept in")
     where.set_defaults(run=_where)
+    doctor = commands.add_parser("doctor", help="what stands in the way here, and what to do")
+    doctor.add_argument("--json", action="store_true", help="for programs (see Report.to_json)")
+    doctor.add_argument("--offline", action="store_true", help="ask no server")
+    doctor.set_defaults(run=_doctor)
     _add_things(commands.add_parser("things", help="THINGS' objects and what people choose"))
     return parser
 
@@ -54,6 +58,14 @@ def _add_things(things: argparse.ArgumentParser) -> None:
     get.set_defaults(run=_get_things)
     where = actions.add_parser("where", help="the folder that they are kept in")
     where.set_defaults(run=_where_things)
+
+
+def _doctor(asked: argparse.Namespace) -> int:
+    from cnnwidgets import health
+
+    report = health.examine(offline=asked.offline)
+    health.write(report.to_json() if asked.json else str(report))
+    return 0 if report.healthy else 1
 
 
 def _where(_: argparse.Namespace) -> int:

@@ -1,88 +1,15 @@
-"""Devices that are asked for, and cores counted from planted control groups."""
+"""Devices that are asked for, and those that are taken when none is."""
 
 import os
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
-from cnnwidgets.models import devices
-from cnnwidgets.models.devices import choose_device, usable_cores
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of 64 cores without any limit, whose /proc and /sys are in the returned folder."""
-    for name in ("CPU_LIMIT", "CNNWIDGETS_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(devices, "_ROOT", tmp_path)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
-    return tmp_path
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text + "\n")
-
-
-def test_without_any_limit_all_cores_count(machine: Path) -> None:
-    assert usable_cores() == 64
-    _write(machine / "proc/self/cgroup", "0::/")
-    _write(machine / "sys/fs/cgroup/cpu.max", "max 100000")
-    assert usable_cores() == 64
-
-
-@pytest.mark.parametrize(
-    ("quota", "cores"),
-    [("400000 100000", 4), ("350000 100000", 3), ("50000 100000", 1), ("75000 25000", 3)],
-)
-def test_quota_of_version_2(machine: Path, quota: str, cores: int) -> None:
-    _write(machine / "proc/self/cgroup", "0::/")
-    _write(machine / "sys/fs/cgroup/cpu.max", quota)
-    assert usable_cores() == cores
-
-
-def test_the_tightest_group_above_counts(machine: Path) -> None:
-    _write(machine / "proc/self/cgroup", "0::/slice/job/task")
-    _write(machine / "sys/fs/cgroup/slice/job/task/cpu.max", "max 100000")
-    _write(machine / "sys/fs/cgroup/slice/job/cpu.max", "800000 100000")
-    _write(machine / "sys/fs/cgroup/slice/cpu.max", "1600000 100000")
-    assert usable_cores() == 8
-
-
-@pytest.mark.parametrize("mount", ["cpu", "cpu,cpuacct"])
-@pytest.mark.parametrize("inside", ["docker/abc", ""])
-def test_quota_of_version_1(machine: Path, mount: str, inside: str) -> None:
-    _write(machine / "proc/self/cgroup", "7:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n0::/")
-    group = machine / "sys/fs/cgroup" / mount / inside
-    _write(group / "cpu.cfs_quota_us", "600000")
-    _write(group / "cpu.cfs_period_us", "100000")
-    assert usable_cores() == 6
-    _write(group / "cpu.cfs_quota_us", "-1")
-    assert usable_cores() == 64
-
-
-def test_affinity_counts(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 5, 9}, raising=False)
-    assert usable_cores() == 3
-
-
-def test_the_hub_counts(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for limit, cores in [("2.0", 2), ("0.5", 1), ("2.9", 2), ("128", 64), ("", 64), ("None", 64)]:
-        monkeypatch.setenv("CPU_LIMIT", limit)
-        assert usable_cores() == cores
-
-
-def test_the_users_own_word_holds(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CPU_LIMIT", "2")
-    monkeypatch.setenv("CNNWIDGETS_THREADS", "5")
-    assert usable_cores() == 5
-    for wrong in ("many", "0", "-2", "1.5"):
-        monkeypatch.setenv("CNNWIDGETS_THREADS", wrong)
-        with pytest.raises(ValueError, match=f"whole number of at least 1, got '{wrong}'"):
-            usable_cores()
+from cnnwidgets.models import self_check
+from cnnwidgets.models.devices import choose_device, devices_here
 
 
 def _threads(before: str, **environment: str) -> list[int]:
@@ -158,8 +85,98 @@ def test_an_unknown_device_is_told() -> None:
         choose_device(0)  # type: ignore[arg-type]
 
 
+@pytest.fixture
+def apple(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine with an Apple GPU, which computes on the CPU here."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    right = self_check._answers
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(self_check, "_answers", lambda _, dtype: right(cpu, dtype))
+    self_check.passes.cache_clear()
+    yield
+    self_check.passes.cache_clear()
+
+
+def test_auto_takes_an_apple_gpu_that_computes_right(apple: None) -> None:
+    assert devices_here() == [torch.device("cpu"), torch.device("mps", 0)]
+    assert choose_device() == torch.device("mps", 0)
+
+
+def _wrong(found: list[torch.Tensor]) -> list[torch.Tensor]:
+    found[3] = found[3].flip(-1)  # a walk back that lands on the other side
+    return found
+
+
+def _lacking(_: list[torch.Tensor]) -> list[torch.Tensor]:
+    raise NotImplementedError("The operator 'aten::x' is not currently implemented for the MPS")
+
+
+@pytest.mark.parametrize("broken", [_wrong, _lacking])
+def test_auto_leaves_an_apple_gpu_that_does_not(
+    apple: None, broken: Callable[..., list[torch.Tensor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = self_check._answers
+
+    def answers(device: torch.device, dtype: torch.dtype) -> list[torch.Tensor]:
+        found = right(device, dtype)
+        return broken(found) if device.type == "mps" else found
+
+    monkeypatch.setattr(self_check, "_answers", answers)
+    assert choose_device() == torch.device("cpu")
+    assert choose_device("mps") == torch.device("mps", 0)  # whoever names it has it
+
+
+def test_every_number_of_the_self_check_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = self_check._answers
+    cpu = torch.device("cpu")
+    assert 0 < self_check.deviation(cpu) < 1e-5
+    for number, tensor in enumerate(right(cpu, torch.float32)):
+        off = tensor.abs().max() * 0.01
+
+        def answers(device: torch.device, dtype: torch.dtype, n=number, by=off):
+            found = right(device, dtype)
+            if dtype == torch.float32:
+                found[n] = found[n].contiguous()
+                found[n].view(-1)[-1] += by
+            return found
+
+        monkeypatch.setattr(self_check, "_answers", answers)
+        assert self_check.deviation(cpu) == pytest.approx(0.01, rel=0.01)
+        monkeypatch.setattr(self_check, "_answers", right)
+
+
+def test_nan_never_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = self_check._answers
+
+    def answers(device: torch.device, dtype: torch.dtype) -> list[torch.Tensor]:
+        found = right(device, dtype)
+        if dtype == torch.float32:
+            found[0].view(-1)[0] = torch.nan
+        return found
+
+    monkeypatch.setattr(self_check, "_answers", answers)
+    assert self_check.deviation(torch.device("cpu")) == float("inf")
+
+
+def test_the_self_check_leaves_the_users_random_numbers() -> None:
+    before = torch.get_rng_state()
+    self_check.deviation(torch.device("cpu"))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_the_chosen_device_is_that_of_its_tensors() -> None:
     for asked in ("auto", "cuda", "cuda:0"):
         assert torch.zeros(1, device=choose_device(asked)).device == choose_device(asked)
+
+
+@pytest.mark.gpu
+def test_a_gpu_passes_the_self_check() -> None:
+    here = devices_here()
+    assert here[0] == torch.device("cpu")
+    for device in here[1:]:
+        assert self_check.deviation(device) < 1e-5  # without TensorFloat-32
+        with torch.backends.cudnn.flags(allow_tf32=True):
+            assert self_check.passes(device)

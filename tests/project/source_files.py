@@ -9,14 +9,15 @@ BELOW = {  # layer -> the layers that it may import
     "widgets": {"views", "sweep", "engines", "data", "models", "graph", "results"},
     "sweep": {"engines", "data", "models", "graph", "results"},
     "engines": {"models", "graph", "results"},
-    "models": {"graph", "cache"},
+    "models": {"graph", "cache", "machine"},
     "data": {"results", "cache"},
     "graph": set(),
     "views": set(),
     "results": set(),
     "cache": set(),
+    "machine": set(),
 }
-TOPS = {"cli", "doctor"}  # may import all; nothing imports them
+TOPS = {"cli", "health"}  # may import all; nothing imports them
 
 
 def sources() -> list[Path]:

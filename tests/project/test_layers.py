@@ -17,6 +17,7 @@ FOREIGN = {  # layer -> modules that have no business there
     "models": JUPYTER,
     "data": JUPYTER | {"torchvision"},
     "results": JUPYTER,
+    "machine": JUPYTER | {"torch"},  # the doctor asks it where torch is broken
     "views": {"torch", "torchvision", "safetensors", "pooch"},
     "widgets": {"torchvision", "matplotlib"},
 }

@@ -57,7 +57,7 @@ class Rig:
         here = [self._placed(one) for one in gratings]
 
         def keep(first: int, answers: Tensor) -> None:
-            found[first : first + len(answers)] = answers.double().cpu()
+            found[first : first + len(answers)] = answers.cpu().double()
 
         def show(part: slice) -> None:
             shown = render(here[part], model.input_shape[0], *self.extent)

@@ -159,7 +159,7 @@ class Group:
             def take(name: str, first: int, answers: Tensor) -> None:
                 pictures = slice(part.start + first, part.start + first + len(answers))
                 each = torch.bmm(answers, shares[pictures])
-                found.append((name, owners[pictures], each.double().cpu()))
+                found.append((name, owners[pictures], each.cpu().double()))
                 between()
 
             self._read(self._rendered(stimuli[part], height, width), showing, take)
@@ -210,7 +210,7 @@ class Group:
         found: dict[str, Tensor] = {}
 
         def take(name: str, _: int, answers: Tensor) -> None:
-            found[name] = answers[0, :, 0].double().cpu()
+            found[name] = answers[0, :, 0].cpu().double()
 
         showing, blank = self._showings[0], replace(self._gratings[0], contrast=0.0)
         pictures = self._rendered([blank], showing.height, showing.width)
