@@ -17,7 +17,8 @@ def pictures_at_once(model: VisionModel) -> int:
     """Give a number of pictures with which no call of the pass is long, and few are wasted."""
     if model.device.type != "cpu":
         return _MOST_ON_ACCELERATORS
-    parts = dict(model.module.named_modules())
+    # Of the copy: in training a computed weight (spectral norm) is written by being looked at.
+    parts = dict(model.twin.module.named_modules())
     work = [
         prod(layer.shape) * _per_value(parts.get(layer.name)) for layer in model.layers.values()
     ]

@@ -1,6 +1,7 @@
 """A network as the calls of one forward pass: recording, names, fields, reversal, replay."""
 
 from cnnwidgets.graph.capture import capture
+from cnnwidgets.graph.failures import check_weights
 from cnnwidgets.graph.fields import Field
 from cnnwidgets.graph.identity import identity
 from cnnwidgets.graph.inside import visit_inside
@@ -11,10 +12,12 @@ from cnnwidgets.graph.records import Layer, Record, StaleRecordError
 from cnnwidgets.graph.replay import run_from
 from cnnwidgets.graph.reversal import reverse
 from cnnwidgets.graph.rules import DECONVNET, GUIDED, RULES, SALIENCY, Rule, named_rule, rule_name
+from cnnwidgets.graph.structure import COMPILED, unwrapped
 from cnnwidgets.graph.twin import Twin
 from cnnwidgets.graph.visit import any_size, derived, place_bound, reachable, visit
 
 __all__ = [
+    "COMPILED",
     "DECONVNET",
     "GUIDED",
     "RULES",
@@ -28,6 +31,7 @@ __all__ = [
     "Twin",
     "any_size",
     "capture",
+    "check_weights",
     "closest_name",
     "derived",
     "identity",
@@ -38,6 +42,7 @@ __all__ = [
     "reverse",
     "rule_name",
     "run_from",
+    "unwrapped",
     "visit",
     "visit_inside",
 ]

@@ -208,6 +208,9 @@ def _transposed(
     ]
     if not pairs or not wanted:
         return {}
+    if any("NotImplemented" in result.grad_fn.name() for result, _ in pairs if result.grad_fn):
+        # Torch would give nothing at all for a gradient, and warn (quantised matrices).
+        raise RuntimeError(f"the derivative of {call.function} is not implemented")
     found: dict[int, list[Tensor]] = {value: [] for value in wanted}
     for k in range(count):
         outputs = [gradient[k].reshape(result.shape).to(result.dtype) for result, gradient in pairs]

@@ -6,6 +6,7 @@ tell which module each call belongs to.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from cnnwidgets.graph.conditions import plain_conditions
+from cnnwidgets.graph.failures import check_finite, check_number_type, check_weights, failure
 from cnnwidgets.graph.outputs import chosen_entry, entries
 from cnnwidgets.graph.recorder import Recorder, WritesItsOwn
 from cnnwidgets.graph.records import LOST, Record
@@ -54,7 +56,8 @@ def record(model: nn.Module | Any, picture: Tensor) -> Record:
         )
     found = getattr(model, "twin", None)
     twin = found if isinstance(found, Twin) else Twin(model)
-    _check_weights(twin, picture)
+    check_weights(twin.name, twin.original)
+    check_number_type(twin.name, twin.original, picture)
     for _ in range(_ATTEMPTS):
         made = _record(twin, picture)
         if made.state[0] is twin.built and twin.written() == made.state[1:]:
@@ -88,7 +91,7 @@ def _written_down(twin: Twin, state: tuple[Any, ...], picture: Tensor, module: n
     recorder = Recorder(tape, fed, twin, module)
     with _named(module, tape, recorder), recorder:
         with SeesWholeFunctions(recorder):
-            given = module(fed)
+            given = _run(module, fed, twin.name, tape)
         answer, output = chosen_entry(given, twin.answer, twin.name)
         value = recorder.value_of(output)
         if output is not None and value is not None and value != LOST:
@@ -97,8 +100,18 @@ def _written_down(twin: Twin, state: tuple[Any, ...], picture: Tensor, module: n
         else:
             output = None
     made = tape.finish(twin, state, output, answer)
-    _check_finite(made, module)
+    check_finite(made.model_name, made.output, made.picture, module)
     return made
+
+
+def _run(module: nn.Module, fed: Tensor, network: str, tape: Tape) -> Any:
+    try:
+        return module(fed)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise  # they are met elsewhere
+    except Exception as error:
+        where = tape.failed[1] if tape.failed[0] is error else ""
+        raise failure(error, network, where, tape.picture) from error
 
 
 @contextmanager
@@ -106,6 +119,7 @@ def _named(module: nn.Module, tape: Tape, recorder: Recorder) -> Iterator[None]:
     """Keep the tape told which module is running, in this thread."""
     thread, handles = threading.get_ident(), list[RemovableHandle]()
     last_child: list[int | None] = [None]
+    outside = sys.exception()  # the caller may be handling one
 
     def enter(name: str, leaf: bool) -> None:
         if threading.get_ident() == thread:
@@ -116,6 +130,9 @@ def _named(module: nn.Module, tape: Tape, recorder: Recorder) -> Iterator[None]:
         if threading.get_ident() != thread:
             return
         name, _ = tape.parents.pop()
+        error = sys.exception()
+        if error is not outside and error is not tape.failed[0]:
+            tape.failed = (error, name)
         last = last_child.pop()
         if not name:
             return
@@ -137,7 +154,10 @@ def _named(module: nn.Module, tape: Tape, recorder: Recorder) -> Iterator[None]:
     def attach(name: str, part: nn.Module) -> None:
         leaf = bool(name) and not any(part.children())  # a network of functions only has layers
         before = part.register_forward_pre_hook(lambda p, _: enter(name, leaf))
-        after = part.register_forward_hook(lambda p, _, output: leave(p, leaf, output))
+        # Also where a part fails: the network may catch that and go on.
+        after = part.register_forward_hook(
+            lambda p, _, output: leave(p, leaf, output), always_call=True
+        )
         handles.extend((before, after))
 
     try:
@@ -147,42 +167,6 @@ def _named(module: nn.Module, tape: Tape, recorder: Recorder) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _check_weights(twin: Twin, picture: Tensor) -> None:
-    """Refuse networks that no pass can be recorded of."""
-    for name, part in twin.original.named_modules():
-        if isinstance(part, torch.jit.ScriptModule):
-            raise TypeError(
-                f"{twin.name} holds TorchScript ({name or 'all of it'}), which hides its calls; "
-                "give the plain nn.Module it was made from"
-            )
-    for name, weight in twin.original.named_parameters():
-        if nn.parameter.is_lazy(weight) or weight.is_meta:
-            raise ValueError(
-                f"{twin.name} has no weights yet ({name!r} is empty); run or load it first"
-            )
-        if weight.is_floating_point() and weight.dtype != picture.dtype:
-            raise ValueError(
-                f"the picture must be {weight.dtype}, as {name!r} of {twin.name}, "
-                f"got {picture.dtype}; see preprocess"
-            )
-        return  # the first one tells: mixed number types are the network's own affair
-
-
-def _check_finite(made: Record, module: nn.Module) -> None:
-    if made.output is None or bool(torch.isfinite(made.output).all()):
-        return
-    broken = [
-        name
-        for name, tensor in module.state_dict().items()
-        if not bool(torch.isfinite(tensor).all())
-    ]
-    if not bool(torch.isfinite(made.picture).all()):
-        cause = "the picture itself holds some"
-    else:
-        cause = f"its {broken[0]!r} holds NaN or infinity" if broken else "a layer overflows on it"
-    raise ValueError(f"{made.model_name} answers this picture with NaN or infinity: {cause}")
 
 
 def _check_complete(made: Record) -> None:

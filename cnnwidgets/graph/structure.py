@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -19,6 +19,9 @@ _HOOKS = (
     "_load_state_dict_pre_hooks",
     "_load_state_dict_post_hooks",
 )
+COMPILED = {"OptimizedModule": "_orig_mod"}
+"""What `torch.compile` makes of a module, and the part that it is made of."""
+
 _PARTS = {"_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks"}
 
 
@@ -45,12 +48,30 @@ def copied(module: nn.Module, own: Sequence[tuple[Tensor, Tensor]]) -> nn.Module
     for part in module.modules():
         shared |= {id(hook): hook for hooks in _HOOKS for hook in getattr(part, hooks, {}).values()}
     try:
-        return copy.deepcopy(module, shared).train(False)
+        return _uncompiled(copy.deepcopy(module, shared)).train(False)
     except TypeError as error:
         raise TypeError(
             f"{type(module).__name__} holds something that cannot be copied ({error}), so it "
             "cannot be run without being written; take it off the module"
         ) from error
+
+
+def _uncompiled(module: nn.Module) -> nn.Module:
+    """Take what torch.compile put around parts of a copy off: its calls, and names, are plain."""
+    for part in list(module.modules()):
+        for name, child in part._modules.items():
+            if child is not None:
+                part._modules[name] = unwrapped(child, COMPILED)
+    return unwrapped(module, COMPILED)
+
+
+def unwrapped(module: nn.Module, wrappers: Mapping[str, str]) -> nn.Module:
+    """Give the network inside wrappers that only run it: a class's name -> where it is kept."""
+    # By name: the classes stand in parts of torch that take long to import.
+    kept = next(
+        (wrappers[kind.__name__] for kind in type(module).__mro__ if kind.__name__ in wrappers), ""
+    )
+    return unwrapped(getattr(module, kept), wrappers) if kept else module
 
 
 def tensors_of(module: nn.Module) -> Iterator[Tensor]:

@@ -33,6 +33,7 @@ class Tape:
         self.kinds: dict[str, str] = {}
         self.listed: list[str] = []
         self.parents: list[tuple[str, bool]] = []  # (name, is a leaf module), innermost last
+        self.failed: tuple[BaseException | None, str] = (None, "")  # what, and in which module
         self.counted = Counted()
 
     def add_value(self, tensor: Tensor, axes: Axes | None) -> int:

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor, nn
 
-from cnnwidgets.graph import ReadOut, Record, closest_name
+from cnnwidgets.graph import ReadOut, Record, check_weights, closest_name
 from cnnwidgets.models.named_states import NamedState, States, in_code, named_states
 from cnnwidgets.models.states import Skeleton, State, places_of, unwrapped
 from cnnwidgets.models.vision_model import VisionModel
@@ -29,7 +29,7 @@ class Checkpoints(Sequence[VisionModel]):
     Attributes
     ----------
     model : the network; nothing is ever written into its module.
-    names : one each, in order.
+    names : one each, in order; `trust` : whether files may run code when they are read.
     source : the argument of `load_checkpoints`, as it stands in code, or None.
     device, dtype : the network's, when the checkpoints were made.
     """
@@ -43,6 +43,7 @@ class Checkpoints(Sequence[VisionModel]):
     ) -> None:
         self.model, self.source = model, source
         self.names = tuple(state.name for state in states)
+        self.trust = any(state.trust for state in states)
         self._states = tuple(states)
         self._skeleton = skeleton or Skeleton(model.module, model.name)
         self.device, self.dtype = model.device, model.dtype
@@ -153,7 +154,7 @@ class Checkpoint(VisionModel):
         return self._like._description()
 
 
-def load_checkpoints(model: VisionModel, states: States) -> Checkpoints:
+def load_checkpoints(model: VisionModel, states: States, *, trust: bool = False) -> Checkpoints:
     """Give a network at several moments of its training, to watch its features form.
 
     The states go into copies; the network itself is not touched and may be trained meanwhile.
@@ -164,8 +165,10 @@ def load_checkpoints(model: VisionModel, states: States) -> Checkpoints:
     states : a list of state dicts or of files, a mapping of names to them, or a folder, of which
         all ``.safetensors``, ``.pt``, ``.pth`` and ``.ckpt`` files are taken in natural order
         (epoch2 before epoch10). What scripts wrap around a state is taken off: a dict with the
-        state under "state_dict" or "model", the prefix "module.". Keep copies while training:
-        ``{k: v.clone() for k, v in model.state_dict().items()}``.
+        state under "state_dict" or "model", a prefix of all names such as "module.". Keep copies
+        while training: ``{k: v.clone() for k, v in model.state_dict().items()}``.
+    trust : also read files that run code of their own when they are read, as pickles of whole
+        networks do. Only for files of people you know; by default they are refused.
 
     Returns
     -------
@@ -178,7 +181,8 @@ def load_checkpoints(model: VisionModel, states: States) -> Checkpoints:
     TypeError
         The model is no `VisionModel`, or a state no dict of tensors.
     ValueError
-        There are no states, or several of them are one and the same memory.
+        There are no states, several of them are one and the same memory, or the network itself
+        has no weights yet.
     FileNotFoundError, NotADirectoryError
         There is no such file or folder.
     """
@@ -187,9 +191,10 @@ def load_checkpoints(model: VisionModel, states: States) -> Checkpoints:
             "model must be a VisionModel, from load_model or wrap_model, "
             f"got {type(model).__name__}"
         )
-    listed = named_states(states)
+    listed = named_states(states, trust=trust)
     if not listed:
         raise ValueError("checkpoints need at least one state, got none")
+    check_weights(model.name, model.module)
     own = unwrapped(model.module.state_dict(), "the network's own state")
     _check_apart(listed, own)
     return Checkpoints(model, _apart_from(own, listed), in_code(states))
@@ -216,7 +221,7 @@ def _apart_from(own: State, states: Sequence[NamedState]) -> list[NamedState]:
     places, copies = places_of(own), dict[int, Tensor]()
 
     def apart(tensor: Tensor) -> Tensor:
-        place = tensor.data_ptr()
+        place = next(iter(places_of({"": tensor})), 0)
         if place in places and place not in copies:
             copies[place] = tensor.clone()
         return copies.get(place, tensor)

@@ -30,6 +30,7 @@ class NamedState:
 
     name: str
     content: State | Path
+    trust: bool = False
 
     @property
     def called(self) -> str:
@@ -38,12 +39,14 @@ class NamedState:
 
     def read(self) -> State:
         """Give the tensors by name."""
-        return read_state(self.content) if isinstance(self.content, Path) else self.content
+        if isinstance(self.content, Path):
+            return read_state(self.content, trust=self.trust)
+        return self.content
 
 
-def named_states(states: States) -> list[NamedState]:
-    """Give states with their names; files are not read yet."""
-    return [_named(name, content) for name, content in _listed(states)]
+def named_states(states: States, *, trust: bool = False) -> list[NamedState]:
+    """Give states with their names; files are not read yet (with `trust`, whatever they run)."""
+    return [_named(name, content, trust) for name, content in _listed(states)]
 
 
 def in_code(states: States) -> str | None:
@@ -90,7 +93,7 @@ def _by_file(files: Sequence[Path]) -> list[tuple[str, Any]]:
     return list(zip(names, files, strict=True))
 
 
-def _named(name: str, content: Any) -> NamedState:
+def _named(name: str, content: Any, trust: bool) -> NamedState:
     state = NamedState(name, content)
     if isinstance(content, Mapping):
         return NamedState(name, unwrapped(content, state.called))
@@ -103,7 +106,7 @@ def _named(name: str, content: Any) -> NamedState:
         raise FileNotFoundError(f"there is no file '{path}' to take {state.called} from")
     if path.suffix.lower() not in ENDINGS:
         raise ValueError(f"'{path.name}' is no checkpoint: {', '.join(ENDINGS)} files are read")
-    return NamedState(name, path)
+    return NamedState(name, path, trust)
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

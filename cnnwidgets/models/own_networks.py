@@ -1,10 +1,16 @@
 """A network of one's own, made ready to be looked into."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
+from cnnwidgets.graph import COMPILED, unwrapped
 from cnnwidgets.models.vision_model import VisionModel
+
+WRAPPERS = {**COMPILED, "DataParallel": "module", "DistributedDataParallel": "module"}
+"""Classes that only run another module, and the part in which they hold it."""
 
 
 def wrap_model(
@@ -21,7 +27,9 @@ def wrap_model(
 
     Parameters
     ----------
-    module : any `nn.Module` that takes [N, C, H, W].
+    module : any `nn.Module` that takes [N, C, H, W]. What `torch.compile`, `DataParallel` or
+        `DistributedDataParallel` put around a network is taken off: layers have the names that
+        they have in the network itself, and run without the compiler.
     input_shape : (C, H, W) of one picture.
     mean, std : a number a channel, for pictures in 0..1; 0 and 1 leave them as they are.
     labels : names of the classes, if the network answers with one score a class.
@@ -35,9 +43,9 @@ def wrap_model(
         The module is none, or shape, mean, std, labels or output do not fit together.
     """
     if not isinstance(module, nn.Module):
-        raise TypeError(f"wrap_model takes a torch.nn.Module, got {type(module).__name__}")
+        raise TypeError(f"wrap_model takes a torch.nn.Module, got {_described(module)}")
     model = VisionModel(
-        module,
+        unwrapped(module, WRAPPERS),
         input_shape=input_shape,
         mean=mean,
         std=std,
@@ -51,6 +59,23 @@ def wrap_model(
         )
     _check_labels(model)
     return model
+
+
+def _described(given: Any) -> str:
+    """Say what was given instead of a module, and what to do where that is known."""
+    if isinstance(given, str | os.PathLike):
+        return (
+            f"the path {os.fspath(given)!r}; build the network and load its weights with "
+            "load_state_dict (names like 'vgg16' are for load_model)"
+        )
+    if isinstance(given, type) and issubclass(given, nn.Module):
+        return f"the class {given.__name__}; make a network of it: {given.__name__}(...)"
+    if isinstance(given, Mapping):
+        return "a dict; build the network and load its weights with load_state_dict"
+    name = type(given).__name__
+    if name == "ExportedProgram":
+        return f"{name}; give its .module()"
+    return name
 
 
 def _check_labels(model: VisionModel) -> None:

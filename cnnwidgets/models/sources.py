@@ -1,6 +1,5 @@
 """Where weights are fetched from: torchvision's server, and packages."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from safetensors.torch import save
 
 from cnnwidgets import cache
 from cnnwidgets.models.packages import Package, download, read_member
+from cnnwidgets.models.weights_file import named_sha256
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,17 @@ class PublishedFile:
 
     def fetch(self, path: Path) -> None:
         """Take it from torch's own cache where it is there and right, else from the server."""
-        digits = re.search(r"-([0-9a-f]{8,64})\.\w+$", self.file)
-        if digits is None:
+        digits = named_sha256(self.file)
+        if not digits:
             raise ValueError(f"{self.file} names no SHA-256, so it cannot be checked")
         known = Path(torch.hub.get_dir()) / "checkpoints" / self.file
         if known.is_file():
             try:
-                cache.copy(known, path, sha256=digits[1])
+                cache.copy(known, path, sha256=digits)
                 return
             except ValueError:  # half of it, perhaps: torch checks no more than that it is there
                 pass
-        cache.download(self.url, path, sha256=digits[1])
+        cache.download(self.url, path, sha256=digits)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,22 @@ import torch
 from torch import Tensor, nn
 
 from cnnwidgets.graph import Twin, closest_name
-from cnnwidgets.models.stored_weights import read_file
+from cnnwidgets.models.weights_file import UntrustedError, read_file
 
 State = Mapping[str, Tensor]
 
 _WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "network")
-_PREFIXES = ("module.", "_orig_mod.")  # of DataParallel, and of a compiled network
+_COMPILED = re.compile(r"(^|\.)_orig_mod\.")  # what torch.compile puts into the names of its parts
 _EXTRA = "_extra_state"  # what a module saves that is no tensor
 _COUNTER = "num_batches_tracked"  # which old states lack, and which no pass in eval mode reads
 
 
-def read_state(path: Path) -> State:
+def read_state(path: Path, *, trust: bool = False) -> State:
     """Read a state from a file: safetensors, or torch's own with nothing in it but tensors.
+
+    Parameters
+    ----------
+    trust : also read files that run code, as pickles of whole networks do.
 
     Raises
     ------
@@ -30,11 +35,14 @@ def read_state(path: Path) -> State:
         It is broken, or reading it would run code.
     """
     try:
-        content = read_file(path)
-    except ValueError as error:
+        content = read_file(path, trust=trust)
+    except UntrustedError as error:
         raise ValueError(
-            f"{error}; keep model.state_dict() alone, with torch.save or safetensors"
+            f"{error}; keep model.state_dict() alone, with torch.save or safetensors, or pass "
+            "trust=True if you know who made it: what is in it is run"
         ) from error
+    except ValueError as error:
+        raise ValueError(f"{error}; save or fetch it again") from error
     return unwrapped(content, f"'{path}'")
 
 
@@ -46,12 +54,7 @@ def unwrapped(content: Any, what: str) -> State:
     ValueError
         It holds something else; `what` it is called is told.
     """
-    state = content
-    while isinstance(state, Mapping):
-        inner = next((state[n] for n in _WRAPPINGS if isinstance(state.get(n), Mapping)), None)
-        if inner is None:
-            break
-        state = inner
+    state = _bare(content)
     if not isinstance(state, Mapping):
         raise ValueError(
             f"{what} must be a dict of tensors, as model.state_dict() gives it, "
@@ -70,9 +73,24 @@ def unwrapped(content: Any, what: str) -> State:
     return tensors
 
 
+def _bare(content: Any) -> Any:
+    """Take off what stands around a state; of a whole network take its state."""
+    if isinstance(content, nn.Module):
+        return content.state_dict()
+    if not isinstance(content, Mapping):
+        return content
+    inside = (content.get(name) for name in _WRAPPINGS)
+    inner = next((part for part in inside if isinstance(part, Mapping | nn.Module)), None)
+    return content if inner is None else _bare(inner)
+
+
 def places_of(state: State) -> frozenset[int]:
     """Give where in memory a state's numbers lie: the same for two states that are one."""
-    return frozenset(tensor.data_ptr() for tensor in state.values() if tensor.numel())
+    return frozenset(
+        tensor.data_ptr()
+        for tensor in state.values()
+        if tensor.layout == torch.strided and not tensor.is_meta and tensor.numel()
+    )
 
 
 class Skeleton:
@@ -108,13 +126,15 @@ class Skeleton:
         """
         copied = Twin(self._module).module
         slots = list(_slots(copied))
-        given = _completed(_without_prefix(state, slots), slots)
+        given = _completed(_without_prefix(state, {name for name, *_ in slots}), slots)
         _check(given, {name: tensor for name, _, _, tensor in slots}, called, self._network)
+        given = {name: _as_in(self._places[name], t, name, called) for name, t in given.items()}
+        _check_finite(given, called)
         put: dict[int, Tensor] = {}
         # Not by load_state_dict: it may run hooks that hold the user's module, or swap its tensors.
         for name, part, attribute, old in slots:
             if id(old) not in put:
-                new = (given[name] if name in given else old.clone()).to(*self._places[name])
+                new = given[name] if name in given else old.clone().to(*self._places[name])
                 put[id(old)] = nn.Parameter(new, False) if isinstance(old, nn.Parameter) else new
             setattr(part, attribute, put[id(old)])
         for part in copied.modules():
@@ -124,6 +144,7 @@ class Skeleton:
         return copied
 
 
+Place = tuple[torch.device, torch.dtype]
 Slot = tuple[str, nn.Module, str, Tensor]
 
 
@@ -135,13 +156,17 @@ def _slots(module: nn.Module) -> Iterator[Slot]:
                 yield f"{prefix}.{attribute}".removeprefix("."), part, attribute, tensor
 
 
-def _without_prefix(state: State, slots: list[Slot]) -> State:
-    """Take off what a wrapper around the network put before all names."""
-    known = {name for name, *_ in slots}
-    for prefix in _PREFIXES:
-        if state and not known & state.keys() and all(n.startswith(prefix) for n in state):
-            return _without_prefix({n.removeprefix(prefix): t for n, t in state.items()}, slots)
-    return state
+def _without_prefix(state: State, known: Iterable[str]) -> State:
+    """Take off what a wrapper around the network put before all names, or around its parts."""
+    known = set(known)
+    bare = {n if n in known else _COMPILED.sub(r"\1", n): t for n, t in state.items()}
+    inner = bare
+    while inner and not known & inner.keys():
+        prefixes = {name.partition(".")[0] for name in inner}
+        if len(prefixes) > 1 or not all("." in name for name in inner):
+            return bare  # no such prefix: the names are told as they are
+        inner = {name.partition(".")[2]: tensor for name, tensor in inner.items()}
+    return inner
 
 
 def _completed(state: State, slots: list[Slot]) -> State:
@@ -169,12 +194,43 @@ def _check(state: State, wanted: State, called: str, network: str) -> None:
         raise ValueError(f"{called} holds {more[0]!r}, which is not in {network}{near}")
     for name, tensor in wanted.items():
         got = state.get(name, tensor)
+        if got.layout != torch.strided:  # which a file can let point anywhere in memory
+            raise ValueError(
+                f"{called} holds {name!r} as a sparse tensor; save it dense, by .to_dense()"
+            )
         if got.shape != tensor.shape:
             raise ValueError(
                 f"{called} holds {name!r} as {list(got.shape)}, where {network} has "
                 f"{list(tensor.shape)}"
             )
-        if not bool(torch.isfinite(got).all()):
+        if got.is_meta:
+            raise ValueError(f"{called} holds {name!r} without its numbers (on the meta device)")
+        if tensor.is_floating_point() and not got.is_floating_point():
             raise ValueError(
-                f"{called} holds NaN or infinity in {name!r}; its training had come apart"
+                f"{called} holds {name!r} as {got.dtype}, where {network} has {tensor.dtype}; "
+                "convert it first"
             )
+
+
+def _as_in(place: Place, given: Tensor, name: str, called: str) -> Tensor:
+    """Give a tensor as the network has it; the same where it is so already."""
+    brought = given.to(*place)
+    narrower = brought.dtype.itemsize < given.dtype.itemsize and given.is_floating_point()
+    if narrower and not torch.isfinite(brought).all() and torch.isfinite(given).all():
+        raise ValueError(
+            f"{called} holds numbers in {name!r} that are too large for {brought.dtype}, "
+            f"got {given.dtype}; convert the network, by .to({given.dtype})"
+        )
+    return brought
+
+
+def _check_finite(state: State, called: str) -> None:
+    broken = [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        tensor = state[broken[0]]
+        count = int((~torch.isfinite(tensor)).sum())
+        more = f", and more in {len(broken) - 1} of its other tensors" * (len(broken) > 1)
+        raise ValueError(
+            f"{called} holds NaN or infinity in {broken[0]!r}; its training had come apart "
+            f"({count} of {tensor.numel()} numbers{more})"
+        )

@@ -1,29 +1,19 @@
 """The weights of a named network: from the cache, from the package, else fetched once."""
 
-import re
-import struct
+import hashlib
 import sys
 from collections.abc import MutableMapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
 
-import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from cnnwidgets import cache
 from cnnwidgets.models.network import Network
+from cnnwidgets.models.weights_file import named_sha256, read_file
 
 Weights = MutableMapping[str, Tensor]
-
-BROKEN = (
-    *(SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, LookupError),
-    *(AssertionError, TypeError, AttributeError, struct.error),
-)
-"""What reading a broken file raises; pickles that are cut or changed somewhere raise them all."""
 
 
 def folder() -> Path:
@@ -42,7 +32,7 @@ def weights_of(network: Network) -> tuple[Weights, Path | None]:
     FileNotFoundError
         They are nowhere; all that was tried is told.
     ValueError
-        The file in the cache cannot be read.
+        The file in the cache cannot be read, or is not what was published under its name.
     """
     path = in_cache(network)
     if path is None and network.embedded:
@@ -107,26 +97,6 @@ def _nowhere(network: Network, reasons: list[str]) -> str:
     )
 
 
-def read_file(path: Path) -> Any:
-    """Read a file that may come from anybody: tensors and plain values only, no code.
-
-    Raises
-    ------
-    ValueError
-        It is broken, or more than that is in it; the sentence leaves open what to do.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except BROKEN as error:
-        more = re.search(r"GLOBAL (\S+)", str(error))
-        reason = f"{more[1]} is in it, too" if more else str(error).partition("\n")[0]
-        raise ValueError(
-            f"'{path}' holds no weights that can be read without trusting it ({reason})"
-        ) from error
-
-
 def _read(path: Path) -> Weights:
     try:
         weights = read_file(path)
@@ -137,7 +107,21 @@ def _read(path: Path) -> Weights:
             f"'{path}' holds a {type(weights).__name__}, where tensors by name are expected; "
             "delete it, and they are fetched anew"
         )
+    _check_unchanged(path)
     return weights
+
+
+def _check_unchanged(path: Path) -> None:
+    """Compare a published file with its name: no format of weights has a checksum of its own."""
+    digits = named_sha256(path.name)
+    if digits:
+        with path.open("rb") as opened:
+            found = hashlib.file_digest(opened, "sha256").hexdigest()
+        if not found.startswith(digits):
+            raise ValueError(
+                f"'{path}' holds something else than what was published under that name (SHA-256 "
+                f"{found[:16]}..., where {digits} is expected); delete it, and it is fetched anew"
+            )
 
 
 def _say(sentence: str) -> None:

@@ -91,8 +91,8 @@ class VisionModel:
     @property
     def dtype(self) -> torch.dtype:
         """The number type of the network's weights, in which it wants its pictures."""
-        weights = next((w for w in self.module.parameters() if w.is_floating_point()), None)
-        return torch.float32 if weights is None else weights.dtype
+        floating = (w.dtype for w in self.module.parameters() if w.is_floating_point())
+        return next((kind for kind in floating if kind.itemsize > 1), torch.float32)
 
     @property
     def layers(self) -> Mapping[str, Layer]:
@@ -280,6 +280,11 @@ class VisionModel:
         if record is None or not record.is_current():
             noise = torch.rand((1, *shape), generator=torch.Generator().manual_seed(0))
             record = graph.record(self, self.normalize(noise.to(self.device, self.dtype)))
+            if not record.layers:
+                raise ValueError(
+                    f"{self.name} has no layers: no call was seen that depends on the picture "
+                    "(an empty network, or one inside torch.vmap)"
+                )
             # A few sizes are kept, the newest first.
             others = [(size, kept) for size, kept in self._structures.items() if size != shape]
             self._structures = dict([(shape, record), *others[:3]])

@@ -22,7 +22,9 @@ def model_lines(model: VisionModel) -> list[str]:
     if isinstance(plain, Checkpoint):
         given = plain.of.source or f"...  {UNKNOWN_STATES}"
         lines += [f"states = {given}"]
-        lines += [f"model = cw.load_checkpoints(model, states)[{quoted(plain.checkpoint)}]"]
+        trust = ", trust=True" * plain.of.trust
+        loaded = f"cw.load_checkpoints(model, states{trust})"
+        lines += [f"model = {loaded}[{quoted(plain.checkpoint)}]"]
     for found in model.read_outs:
         lines += _read_out_lines(found)
     return lines

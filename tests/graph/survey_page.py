@@ -125,6 +125,43 @@ papers or elsewhere.
 
 {reasons}
 
+## What strangers bring
+
+To `wrap_model`; the network is left as it was found in every case. What cannot be looked into is
+told in one sentence, by `wrap_model` or when its layers are first asked for.
+
+| network | what happens |
+| --- | --- |
+| in training mode, with dropout and batch norm | exact; a copy in evaluation mode is run |
+| frozen, with hooks, weight norm, spectral norm, pruned, tied, under `no_grad` | exact |
+| `torch.compile`, `DataParallel`, `DistributedDataParallel` | exact; taken off, so layers have their own names and no compiler runs |
+| `torch.fx`, `torch.export(...).module()` | exact |
+| float16, bfloat16, float64 | exact in that type; pictures are brought to it |
+| quantised (dynamic) | activations; refused by name where a quantised matrix would have to be walked back |
+| gives a list, a dictionary, a dataclass | the first entry is the answer; `output` names another |
+| gives no tensor | layers work; there are no classes |
+| random numbers in its forward | activations; refused by name where they would have to be walked back |
+| TorchScript | refused: its calls are hidden; give the module it was made from |
+| lazy, or on the meta device, all or a part | refused: no weights yet, the first is named |
+| float8, complex or sparse weights | refused |
+| NaN or infinity | refused where the answer has some: the first tensor is named, its numbers counted |
+| another picture size or number of channels | its own error, the layer, the size tried, and `input_shape` |
+| more arguments, no forward, an error of its own | its own error, with the layer where it happened |
+| `torch.inference_mode` inside, `torch.vmap` around all of it | refused |
+| a path, a class, a state, a function | refused; what to do is said where that is known |
+
+| weights | what happens |
+| --- | --- |
+| another width of floating point numbers | brought to the network's type; refused where they are too large for it |
+| integer, quantised, complex, sparse, meta tensors | refused by name |
+| under `state_dict`, `model`, ...; a prefix such as `module.`, `model.`, `_orig_mod.` | taken off |
+| missing, unexpected or misshapen tensors, NaN or infinity | refused by name when the checkpoint is first run; the others live |
+| safetensors that are cut, or whose header was changed | refused |
+| pickles that are cut, git-lfs pointers, web pages | refused |
+| pickles with more than tensors in them, whole networks, TorchScript | refused, nothing is run; `load_checkpoints(..., trust=True)` reads them, and runs what is in them |
+| numbers that were changed inside a file | taken as they are: no format has a checksum |
+| a published file that was changed in the cache, a download that is cut short | refused by its SHA-256; fetched anew |
+
 ## What was checked
 
 Random weights, batch norms with any mean, variance and sign, one random picture, the strongest unit

@@ -102,7 +102,7 @@ def test_wrapping_says_what_does_not_fit(about: dict, error: type[Exception], me
 
 
 def test_wrapping_takes_modules_only() -> None:
-    with pytest.raises(TypeError, match=r"takes a torch.nn.Module, got str"):
+    with pytest.raises(TypeError, match=r"takes a torch.nn.Module, got the path 'vgg16'; build"):
         wrap_model("vgg16", input_shape=(3, 32, 32), mean=[0] * 3, std=[1] * 3)
 
 

@@ -224,7 +224,8 @@ def test_a_bad_state_is_told_the_last_picture_stays_and_the_slider_lives_on(mode
     before, frame = explorer.result, explorer._panels.seen.frame
     slide(explorer, 2)
     inline.rest()
-    sentence = "checkpoint 2 holds NaN or infinity in '3.bias'; its training had come apart"
+    cause = "its training had come apart (8 of 8 numbers)"
+    sentence = f"checkpoint 2 holds NaN or infinity in '3.bias'; {cause}"
     assert explorer.error == sentence and explorer._status.state == "error"
     assert explorer._status.text == "Showing checkpoint 1 · unit 2."
     assert explorer.result is before and explorer._panels.seen.frame is frame
