@@ -19,6 +19,15 @@ const initialize = ({ model }) => {
   });
 };
 
+// The still that a saved notebook keeps beneath the explorer, and the empty row it would leave.
+const hideStill = (key, signal) => {
+  if (!key) return;
+  const style = document.head.appendChild(document.createElement("style"));
+  const still = `[data-cw-still="${CSS.escape(key)}"]`;
+  style.textContent = `${still}, .jp-OutputArea-child:has(${still}) { display: none }`;
+  signal.addEventListener("abort", () => style.remove());
+};
+
 const copy = async (text, holder) => {
   try {
     await navigator.clipboard.writeText(text);
@@ -30,13 +39,15 @@ const copy = async (text, holder) => {
   }
 };
 
-const panelBelow = (model, el) => {
+const panelBelow = (model, el, back) => {
   const panel = make(el, "div", "cw-text-panel");
   const text = make(panel, "pre");
   const bar = make(panel, "div", "cw-links");
   const copying = make(bar, "button", "cw-link", "Copy");
   const closing = make(bar, "button", "cw-link", "Close");
   text.tabIndex = 0;
+  text.setAttribute("role", "region");
+  text.ariaLabel = "Code or details";
   copying.addEventListener("click", async () => {
     await copy(text.textContent, text);
     copying.textContent = "Copied";
@@ -46,6 +57,7 @@ const panelBelow = (model, el) => {
   model.on("change:panel", () => (closed = false));
   closing.addEventListener("click", () => {
     closed = panel.hidden = true;
+    back(); // where it was opened: else the focus would be lost
     emit(model, "pressed", { name: "close" });
   });
   return () => {
@@ -59,6 +71,7 @@ const render = ({ model, el }) => {
   const { signal } = closing;
   el.classList.add("cw-view", "cw-status");
   ownGround(el, signal);
+  hideStill(model.get("still"), signal);
   const row = make(el, "div", "cw-status-line");
   const dot = make(row, "i", "cw-dot");
   const words = make(row, "span", "cw-words");
@@ -68,16 +81,20 @@ const render = ({ model, el }) => {
   const filled = make(bar, "i");
   const links = make(row, "div", "cw-links");
   const live = make(el, "div", "cw-live");
-  const drawPanel = panelBelow(model, el);
+  const drawPanel = panelBelow(model, el, () => opener()?.focus({ preventScroll: true }));
   dot.ariaHidden = words.ariaHidden = "true";
   bar.setAttribute("role", "progressbar");
   live.setAttribute("aria-live", "polite");
   let written = null;
+  let pressed = "";
   let quiet = 0;
   let drawn = 0;
 
+  const named = (name) => [...links.children].find(({ dataset }) => dataset.name === name);
+  const opener = () => named(pressed) ?? links.lastChild;
   const press = (event) => {
     const name = event.target.dataset.name;
+    pressed = name || pressed;
     if (name) emit(model, "pressed", { name });
   };
   links.addEventListener("click", press, { signal });
@@ -86,13 +103,15 @@ const render = ({ model, el }) => {
     const buttons = model.get("buttons");
     if (JSON.stringify(buttons) === written) return;
     written = JSON.stringify(buttons);
-    const held = document.activeElement?.dataset?.name;
+    const held = links.contains(document.activeElement) && document.activeElement.dataset.name;
     links.replaceChildren();
     for (const { name, label } of buttons) {
       const button = make(links, "button", "cw-link", label);
       button.dataset.name = name;
       if (held === name) button.focus({ preventScroll: true });
     }
+    // What was pressed may be there no more: the focus stays in the line.
+    if (held && !links.contains(document.activeElement)) links.firstChild?.focus({ preventScroll: true });
   };
 
   const draw = () => {
@@ -107,6 +126,7 @@ const render = ({ model, el }) => {
     rest.textContent = text && joint + text;
     words.title = words.textContent;
     bar.hidden = !total;
+    bar.ariaLabel = first;
     bar.ariaValueNow = model.get("done");
     bar.ariaValueMax = total;
     filled.style.width = `${total ? (100 * model.get("done")) / total : 0}%`;

@@ -5,6 +5,7 @@ from typing import Any
 
 import traitlets as t
 
+from cnnwidgets.views.event import Event, word
 from cnnwidgets.views.view import Buttons, View, source
 
 STATES = ("ready", "busy", "working", "waiting", "stopped", "warning", "refused", "error")
@@ -39,9 +40,11 @@ class StatusLine(View):
     """[{"name", "label"}, ...]; one named "stop" is also pressed by the key S."""
     panel = t.Unicode().tag(sync=True)
     """Text below the line (code, details of an error), with Copy and Close; "" for none."""
+    still = t.Unicode().tag(sync=True)
+    """Key of the still picture that the page hides while this line is on it; see `still_html`."""
     download = t.Dict().tag(sync=True)
     """A file on its way to the reader, see `offer`."""
-    pressed = t.Dict().tag(sync=True, echo_update=False)
+    pressed = Event(name=word)
     """Written by the browser: {"name", "count"}. The panel's Close comes as "close"."""
 
     def __init__(self, **state: Any) -> None:

@@ -5,16 +5,37 @@ const ROOT = ".cw:not(.cw-view)";
 const PATIENCE = 20; // ms from "busy", which is told when an answer is late, to faded pictures
 const BUSY = 400; // ms without an answer before a busy kernel counts as running a cell
 const HANDS = ["input", "change", "keydown", "pointerdown"];
+// What sliders, dropdowns and buttons are moved by; letters stay the notebook's.
+const CONTROL_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", "Enter", " "];
 const PAGE = { PageUp: "ArrowRight", PageDown: "ArrowLeft" };
 
+const NAMED = ".cw-field :is(input, [role=slider])";
+const VALUES = ":is(.cw-slider-row, .widget-hbox) > .widget-label:last-child";
+const voiced = new WeakSet(); // sliders whose values are said in words
+
+// The value stands in words beside a slider, whose own number is often only a place in a list.
+const voice = (handle, field) => {
+  const words = field.querySelector(VALUES);
+  if (!words || voiced.has(handle)) return;
+  voiced.add(handle);
+  const say = () => {
+    const now = words.textContent;
+    if (now && handle.ariaValueText !== now) handle.ariaValueText = now;
+  };
+  const watched = new MutationObserver(say);
+  watched.observe(handle, { attributeFilter: ["aria-valuetext"] });
+  watched.observe(words, { childList: true, characterData: true, subtree: true });
+  say();
+};
+
 // A slider's label stands above it and its number field: both take its words.
-const nameControls = (event) => {
-  const { target } = event;
-  const field = target.closest?.(".cw-field");
-  const labels = [...(target.labels ?? [])].filter((label) => label.textContent.trim());
-  if (!field || target.ariaLabel || labels.length) return;
-  if (target.matches("input, [role=slider]")) {
-    target.ariaLabel = field.querySelector("label, .widget-label")?.textContent ?? "";
+const nameControls = (root) => {
+  for (const control of root.querySelectorAll(NAMED)) {
+    const field = control.closest(".cw-field");
+    const labels = [...(control.labels ?? [])].filter((label) => label.textContent.trim());
+    const words = field.querySelector("label, .widget-label")?.textContent;
+    if (words && !control.ariaLabel && !labels.length) control.ariaLabel = words;
+    if (control.matches("[role=slider]")) voice(control, field);
   }
 };
 
@@ -25,6 +46,18 @@ const turnPage = ({ key, target }) => {
     target.dispatchEvent(new KeyboardEvent("keydown", { key: PAGE[key], bubbles: true, cancelable: true }));
   }
   return true;
+};
+
+// Notebook 7 moves its cursor by the arrow keys of whatever has the focus in an output. Its own word
+// for "not here" is an attribute of the element, which stays no longer than the event.
+const keepKeys = (root, signal) => {
+  const listen = ({ key, target, ctrlKey, metaKey, altKey, shiftKey }) => {
+    if (ctrlKey || metaKey || altKey || shiftKey) return;
+    if (!root.contains(target) || !CONTROL_KEYS.includes(key)) return;
+    target.dataset.lmSuppressShortcuts = "";
+    setTimeout(() => delete target.dataset.lmSuppressShortcuts);
+  };
+  window.addEventListener("keydown", listen, { capture: true, signal });
 };
 
 const pressStop = (model, { key, target }) => {
@@ -83,9 +116,11 @@ const surround = (model, el, changed, signal) => {
     root = found;
     root.addEventListener("cw-drawn", drawn, { signal });
     root.addEventListener("cw-drawn", kernel.answered, { signal });
-    root.addEventListener("focusin", nameControls, { signal });
+    onPage(root, () => nameControls(root), signal); // it grows as controls come
+    root.addEventListener("focusin", () => nameControls(root), { signal });
     for (const hand of HANDS) root.addEventListener(hand, kernel.asked, { capture: true, signal });
     takeKeys(root, keys, signal);
+    keepKeys(root, signal);
   };
   signal.addEventListener("abort", () => clearTimeout(patience));
   const look = () => {

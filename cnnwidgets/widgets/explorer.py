@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import ipywidgets
 import traitlets as t
 
-from cnnwidgets.views import StatusLine
+from cnnwidgets.views import StatusLine, View
 from cnnwidgets.views.layout import PROJECTOR, close_tree, explorer_root
+from cnnwidgets.widgets.citations import Citation
 from cnnwidgets.widgets.scheduler import Lane, Slot, Stopped, kernel_loop, process_lane
+from cnnwidgets.widgets.still_picture import StillPicture
 
 STOP = {"name": "stop", "label": "Stop"}
 GO_ON = {"name": "go on", "label": "Go on"}
@@ -51,7 +54,9 @@ class Explorer(ipywidgets.VBox):
         if unknown:
             raise TypeError(f"{type(self).__name__} has no trait {', '.join(unknown)}")
         super().__init__(**state)
-        self._status = StatusLine(buttons=self.exports)
+        key, name = uuid.uuid4().hex, type(self).__name__
+        self._still_picture = StillPicture(key, name, self._still)
+        self._status = StatusLine(buttons=self.exports, still=key)
         self._status.observe(self._pressed, "pressed")
         self._slot = Slot(
             lane or process_lane(), self._show, self._fail, self._report, self._wait_for_cell
@@ -79,6 +84,10 @@ class Explorer(ipywidgets.VBox):
         """Give the few lines that make the result that is shown in a script."""
         raise NotImplementedError
 
+    def cite(self) -> Citation:
+        """Give what to cite for what is shown: it prints as text, and has ``bibtex``."""
+        raise NotImplementedError
+
     def png(self) -> bytes:
         """Give what is shown as a PNG file."""
         raise NotImplementedError
@@ -88,6 +97,7 @@ class Explorer(ipywidgets.VBox):
         self._closed = True
         self.set_trait("busy", False)
         if slot := getattr(self, "_slot", None):
+            self._still_picture.close()
             slot.close()
         if self.children:
             for child in self.children:
@@ -95,6 +105,28 @@ class Explorer(ipywidgets.VBox):
             self.set_trait("children", ())
             self.layout.close()
         super().close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self._alt() or 'nothing is shown yet'}"
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        live = self._repr_mimebundle_()
+        live["text/plain"] = f"{type(self).__name__}: live where a kernel runs; a still follows"
+        display(live, raw=True)
+        self._still_picture.display()
+
+    def _alt(self) -> str:
+        """Say what is shown, for those who do not see it."""
+        return " ".join(view.alt for view in _views(self) if view.alt)
+
+    def _still(self) -> tuple[bytes, str]:
+        """Give what stands in a saved notebook without a kernel: a PNG file, and its words."""
+        try:
+            return self.png(), self._alt()
+        except RuntimeError:  # nothing is shown yet
+            return b"", repr(self)
 
     def _assemble(self, *rows: ipywidgets.Widget) -> None:
         explorer_root(self, *rows, self._status)
@@ -151,6 +183,7 @@ class Explorer(ipywidgets.VBox):
         self.set_trait("error", "")
         if not preview:
             self.set_trait("busy", False)
+            self._still_picture.renew()
         self._say_shown(preview)
 
     def _say_shown(self, preview: bool = False) -> None:
@@ -224,3 +257,11 @@ class Explorer(ipywidgets.VBox):
     @t.observe("size")
     def _apply_size(self, _: Any = None) -> None:
         (self.add_class if self.size == "projector" else self.remove_class)(PROJECTOR)
+
+
+def _views(box: ipywidgets.Widget) -> Iterator[View]:
+    """Give the views in a tree of boxes, in reading order."""
+    for child in getattr(box, "children", ()):
+        if isinstance(child, View):
+            yield child
+        yield from _views(child)

@@ -213,6 +213,7 @@ class TuningExplorer(TuningTraits, TuningExports):
             tuning = self._sweep.of(look.question).by(self.measure)
             self._panels.draw_tuning(tuning, look, axis, sizes)
             self._series.mark(look, self._panels, axis)
+            self._still_picture.renew()
 
     def _series_drawn(self) -> None:
         """Draw the series of the unit that are there."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from cnnwidgets.widgets.citations import Citation, of_tuning
 from cnnwidgets.widgets.explorer import EXPORTS, Explorer
 from cnnwidgets.widgets.grating_look import GratingQuestion
 from cnnwidgets.widgets.layer_sweep import LayerSweep
+from cnnwidgets.widgets.population_strip import PopulationStrip
 from cnnwidgets.widgets.tuning_words import file_name, script, tuning_figure
 
 
 class TuningExports(Explorer):
     """An explorer of which PNG, CSV and code can be had.
 
-    A subclass gives `_question` and the sweep of its layer.
+    A subclass gives `_question`, the sweep of its layer, and the population.
     """
 
     measure: str
+    population: PopulationStrip
     _sweep: LayerSweep
     exports: ClassVar[list[dict[str, str]]] = [
         EXPORTS[0],
@@ -28,6 +31,15 @@ class TuningExports(Explorer):
     def code(self) -> str:
         """Give the few lines that measure the layer's tuning in a script."""
         return script(self._question())
+
+    def cite(self) -> Citation:
+        """Give what to cite for what is shown: it prints as text, and has ``bibtex``."""
+        asked = self._shown.question if self._shown is not None else self._question()
+        return of_tuning(
+            asked.model,
+            measured=self._sweep.of(asked).by(self.measure) is not None,
+            population=self.population.opened and self.population.population is not None,
+        )
 
     def png(self) -> bytes:
         """Give the grating and the joint tuning side by side as a PNG file.

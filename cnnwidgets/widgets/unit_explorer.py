@@ -11,6 +11,7 @@ from cnnwidgets.engines.deconv import Reconstruction
 from cnnwidgets.graph import RULES
 from cnnwidgets.models import Checkpoints, VisionModel
 from cnnwidgets.widgets.checkpoint_slider import CheckpointSlider, check_number, starting_point
+from cnnwidgets.widgets.citations import Citation, of_unit
 from cnnwidgets.widgets.explorer import EXPORTS, GO_ON, Explorer, Job
 from cnnwidgets.widgets.group_field import GroupField, Numbers
 from cnnwidgets.widgets.rule_grid import RuleGrid
@@ -160,6 +161,12 @@ class UnitExplorer(Explorer):
         if look is None:
             return "# Nothing is shown yet."
         return script(self.selection.images, look)
+
+    def cite(self) -> Citation:
+        """Give what to cite for what is shown: it prints as text, and has ``bibtex``."""
+        asked = self._shown.question if self._shown is not None else self._question()
+        top, eight = self.top_nine.result, self.rule_grid.view.opened
+        return of_unit(asked, self.selection.images, top=top, eight=eight)
 
     def png(self) -> bytes:
         """Give picture, crop and reconstruction side by side as a PNG file.

@@ -1,5 +1,7 @@
 """A real JupyterLab in a real Chromium: for tests that look as a user does, and for benchmarks.
 
+Its server shows the same notebooks in Notebook 7 and in Voila, where these are installed.
+
 `with lab() as server, chromium() as browser, server.open(browser, name) as notebook: ...`
 Everything is temporary and of its own: settings, workspaces, runtime files, the browser's profile.
 """
@@ -22,7 +24,10 @@ from typing import TYPE_CHECKING, Any
 from tests.browser.notebook import Notebook
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
+
+EDITORS = {"lab": "lab/tree/{}", "notebook": "notebooks/{}"}
+"""Where a server shows a notebook that can be edited: JupyterLab and Notebook 7."""
 
 PATIENCE = 120
 """Seconds for anything that starts: generous, since several may share two cores."""
@@ -47,6 +52,7 @@ LAB_ARGUMENTS = [
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
     "--LabApp.expose_app_in_browser=True",  # window.jupyterapp, by which notebooks are driven
+    "--JupyterNotebookApp.expose_app_in_browser=True",
 ]
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 SETTINGS = {
@@ -118,6 +124,7 @@ class Lab:
         *,
         dark: bool = False,
         size: tuple[int, int] = (1400, 1000),
+        editor: str = "lab",
     ) -> Iterator[Notebook]:
         """Open a notebook of the folder with a fresh kernel, which ends with the block.
 
@@ -127,20 +134,39 @@ class Lab:
             JupyterLab's dark theme.
         size
             Width and height of the window in CSS pixels.
+        editor
+            One of `EDITORS`.
         """
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]})
-        context.set_default_timeout(PATIENCE * 1000)
-        try:
-            notebook = Notebook(context.new_page())
-            notebook.page.goto(f"{self.url}lab/tree/{name}?token={self.token}&reset")
+        with _page(browser, size) as page:
+            notebook = Notebook(page)
+            where = EDITORS[editor].format(name)
+            notebook.page.goto(f"{self.url}{where}?token={self.token}&reset")
             notebook.ready(name)
             notebook.set_theme(dark)
             try:
                 yield notebook
             finally:
                 notebook.shut_down()
-        finally:
-            context.close()
+
+    @contextlib.contextmanager
+    def render(
+        self, browser: "Browser", name: str, *, dark: bool = False, size: tuple[int, int]
+    ) -> "Iterator[Page]":
+        """Run a notebook of the folder in Voila, and give the page with its outputs alone."""
+        with _page(browser, size) as page:
+            theme = "dark" if dark else "light"
+            page.goto(f"{self.url}voila/render/{name}?token={self.token}&theme={theme}")
+            yield page
+
+
+@contextlib.contextmanager
+def _page(browser: "Browser", size: tuple[int, int]) -> "Iterator[Page]":
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    context.set_default_timeout(PATIENCE * 1000)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
 
 
 @contextlib.contextmanager
@@ -165,12 +191,12 @@ def lab() -> Iterator[Lab]:
             )
         try:
             yield Lab(
-                _address(server, folders["runtime"], top / "log", token),
+                address(server, folders["runtime"], top / "log", token),
                 token,
                 folders["notebooks"],
             )
         finally:
-            _end(server)
+            finish(server)
 
 
 def _arguments(folders: dict[str, Path], token: str) -> list[str]:
@@ -196,21 +222,22 @@ def _environment(top: Path, folders: dict[str, Path]) -> dict[str, str]:
     }
 
 
-def _address(server: "subprocess.Popen[bytes]", runtime: Path, log: Path, token: str) -> str:
+def address(server: "subprocess.Popen[bytes]", runtime: Path, log: Path, token: str) -> str:
     """Wait until the server answers; where it listens stands in its runtime folder."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and server.poll() is None:
         for path in runtime.glob("jpserver-*.json"):
             with contextlib.suppress(OSError, ValueError):  # half written, or not listening yet
-                url = f"http://127.0.0.1:{json.loads(path.read_text())['port']}/"
+                found = json.loads(path.read_text())
+                url = f"http://127.0.0.1:{found['port']}{found['base_url']}"
                 with direct.open(f"{url}api/status?token={token}", timeout=10):
                     return url
         time.sleep(0.1)
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-4000:]}")
 
 
-def _end(server: "subprocess.Popen[bytes]") -> None:
+def finish(server: "subprocess.Popen[bytes]") -> None:
     """Ask the server to end with its kernels, then end by their ids what is left of them."""
     import psutil
 

@@ -16,7 +16,7 @@ PANEL = "window.jupyterapp.shell.currentWidget"
 PANEL_IF_ANY = "window.jupyterapp?.shell?.currentWidget"
 READY = f"""async () => {{
     await window.jupyterapp.restored;
-    window.jupyterapp.shell.collapseLeft();
+    window.jupyterapp.shell.collapseLeft?.();
     await {PANEL}.context.ready;
     await {PANEL}.sessionContext.ready;
     await {PANEL}.revealed;
@@ -103,6 +103,15 @@ class Notebook:
         self.wait_idle()
         errors = self.page.evaluate(ERRORS)
         assert not errors, "\n".join(errors)
+
+    def save(self) -> None:
+        """Save the notebook."""
+        self.page.evaluate(f"() => {PANEL}.context.save()")
+
+    def reload(self, name: str) -> None:
+        """Load the page anew; the kernel goes on."""
+        self.page.reload()
+        self.ready(name)
 
     def wait_idle(self) -> None:
         """Wait until the kernel has nothing to do."""

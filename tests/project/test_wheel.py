@@ -1,13 +1,18 @@
-"""The wheel, away from the checkout: what is in it, and that it works for a user."""
+"""Wheel and source archive, away from the checkout: what is in them, and that they work."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+import cnnwidgets
 
 SMOKE = """
 import numpy as np
@@ -25,19 +30,31 @@ assert seen.images.abs().max() > 0
 explorer = cw.UnitExplorer(model, images)
 explorer.close()
 assert not explorer.comm
+from cnnwidgets.health import files
+(found,) = files.installation()
+assert found.state == "ok" and "files are as they came" in found.text, found
 print("works")
 """
 
 
 @pytest.fixture(scope="module")
 def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    _run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)],
-        cwd=checkout,
-    )
-    (built,) = folder.glob("*.whl")
-    return built
+    return _built("wheel", checkout, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sdist(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _built("sdist", checkout, tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def unpacked(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source archive's own folder: another place, without git."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (inside,) = folder.iterdir()
+    return inside
 
 
 def test_wheel_holds_code_and_data_only(wheel: Path) -> None:
@@ -56,12 +73,96 @@ def test_wheel_holds_code_and_data_only(wheel: Path) -> None:
     assert wheel.stat().st_size < 20e6, "a wheel of 20 MB is too much for what is embedded"
 
 
+def test_every_tracked_file_is_in_both_and_no_other(
+    wheel: Path, unpacked: Path, checkout: Path
+) -> None:
+    tracked = {name for name in _tracked(checkout) if name.startswith("cnnwidgets/")}
+    in_wheel = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert in_wheel == tracked
+    in_sdist = {
+        path.relative_to(unpacked).as_posix()
+        for path in (unpacked / "cnnwidgets").rglob("*")
+        if path.is_file()
+    }
+    assert in_sdist == tracked
+
+
+def test_the_source_archive_holds_what_tests_need(unpacked: Path, checkout: Path) -> None:
+    for name in ("LICENSE", "NOTICE", "CITATION.cff", "README.md", "CHANGELOG.md", "Makefile"):
+        assert (unpacked / name).read_bytes() == (checkout / name).read_bytes(), name
+    needed = ("tests/", "docs/", "notebooks/", "scripts/", "benchmarks/", "binder/")
+    missing = [
+        name
+        for name in _tracked(checkout)
+        if name.startswith(needed) and not (unpacked / name).is_file()
+    ]
+    assert not missing
+
+
+def test_the_source_archive_makes_the_same_wheel(
+    wheel: Path, unpacked: Path, tmp_path: Path
+) -> None:
+    again = _built("wheel", unpacked, tmp_path)
+    assert again.name == wheel.name
+    assert again.read_bytes() == wheel.read_bytes(), "the wheel depends on where it is built"
+
+
+def test_the_source_archive_makes_itself(sdist: Path, unpacked: Path, tmp_path: Path) -> None:
+    again = _built("sdist", unpacked, tmp_path)
+    assert again.name == sdist.name
+    assert again.read_bytes() == sdist.read_bytes(), "the archive depends on where it is built"
+
+
+def test_one_version_everywhere(wheel: Path, sdist: Path, checkout: Path) -> None:
+    version = cnnwidgets.__version__
+    assert wheel.name == f"cnnwidgets-{version}-py3-none-any.whl"
+    assert sdist.name == f"cnnwidgets-{version}.tar.gz"
+    archive = zipfile.ZipFile(wheel)
+    (about,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    assert f"\nVersion: {version}\n" in archive.read(about).decode()
+    assert f"\n## {version}" in (checkout / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_citation_file(checkout: Path) -> None:
+    text = (checkout / "CITATION.cff").read_text(encoding="utf-8")
+    said = dict(re.findall(r'^([\w-]+): *"?(.*?)"?$', text, re.MULTILINE))
+    assert said["cff-version"] == "1.2.0"
+    assert said["version"] == cnnwidgets.__version__
+    assert said["type"] == "software"
+    assert said["license"] == "BSD-3-Clause"
+    assert said["message"] and said["title"]
+    assert '\nauthors:\n  - name: "cnnwidgets developers"\n' in text
+    assert not {"doi", "url", "repository-code"} & said.keys(), "there is none to be named yet"
+    allowed = {"cff-version", "message", "type", "title", "abstract", "authors", "version"}
+    assert said.keys() <= allowed | {"license", "keywords", "date-released"}
+
+
 def test_installed_wheel_works(wheel: Path, tmp_path: Path) -> None:
     python = _environment(wheel, tmp_path / "env")
     printed = _run([str(python), "-c", SMOKE], cwd=tmp_path)
     where, works = printed.split()[-2:]
     assert Path(where).is_relative_to(tmp_path), "the checkout was tested, not the wheel"
     assert works == "works"
+
+
+def _built(kind: str, source: Path, folder: Path) -> Path:
+    """Build a wheel or a source archive, as a release is built: at a date that is given."""
+    _run(
+        [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", str(folder)],
+        cwd=source,
+        SOURCE_DATE_EPOCH="1767225600",
+    )
+    (built,) = folder.iterdir()
+    return built
+
+
+def _tracked(checkout: Path) -> list[str]:
+    """Files that are, or would be, committed."""
+    if shutil.which("git") is None or not (checkout / ".git").exists():
+        pytest.skip("this is no git checkout, so there is nothing tracked to compare with")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = _run(command, cwd=checkout).split("\0")
+    return [name for name in names if name and (checkout / name).is_file()]
 
 
 def _environment(wheel: Path, folder: Path) -> Path:
@@ -89,8 +190,9 @@ def _environment(wheel: Path, folder: Path) -> Path:
     return python
 
 
-def _run(command: list[str], cwd: Path) -> str:
+def _run(command: list[str], cwd: Path, **settings: str) -> str:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    clean |= settings
     run = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=280)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout

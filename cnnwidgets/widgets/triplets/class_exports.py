@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from cnnwidgets.data import sittings
+from cnnwidgets.widgets.citations import Citation
 from cnnwidgets.widgets.explorer import EXPORTS
 from cnnwidgets.widgets.triplets.agent_choice import AgentChoice
 from cnnwidgets.widgets.triplets.class_figure import board_figure
 from cnnwidgets.widgets.triplets.class_files import ClassFiles, Reading
 from cnnwidgets.widgets.triplets.class_look import BoardLook
 from cnnwidgets.widgets.triplets.class_words import board_script
+from cnnwidgets.widgets.triplets.grounds import of_board
 
 
 class ClassExports(AgentChoice):
@@ -48,6 +50,17 @@ class ClassExports(AgentChoice):
         """Give the few lines that make the correlation in a script."""
         folders = [str(folder) for folder in self._files.folders]
         return board_script(self.result, folders, self._parties.objects, self._sources()[1])
+
+    def cite(self) -> Citation:
+        """Give what to cite for what is shown: it prints as text, and has ``bibtex``."""
+        look = self.result
+        told = [one for one in look.agreements if one is not None] if look is not None else []
+        return of_board(
+            self._parties.objects,
+            self._sources(),
+            compared=look is not None and look.rsa is not None,
+            by_wilson=any(one.sittings == 1 for one in told),
+        )
 
     def png(self) -> bytes:
         """Give the two matrices as a PNG file.

@@ -9,13 +9,15 @@ import pandas
 import torch
 
 from cnnwidgets.data.sittings import Answer
+from cnnwidgets.widgets.citations import Citation
 from cnnwidgets.widgets.explorer import EXPORTS
 from cnnwidgets.widgets.triplets.agent_choice import AgentChoice
 from cnnwidgets.widgets.triplets.agents import Agent
+from cnnwidgets.widgets.triplets.grounds import of_triplets
 from cnnwidgets.widgets.triplets.look import Question, TripletDesk, TripletLook
 from cnnwidgets.widgets.triplets.script import script
 from cnnwidgets.widgets.triplets.sitting_strip import SittingStrip
-from cnnwidgets.widgets.triplets.words import triplet_figure
+from cnnwidgets.widgets.triplets.words import picture_alts, triplet_figure, unanswered_figure
 
 UNDO = {"name": "undo", "label": "Undo"}
 
@@ -72,6 +74,12 @@ class TripletExports(AgentChoice):
         """Give the few lines that make this comparison in a script."""
         return script(self._parties.objects, self._question(), self._sources(), self.result)
 
+    def cite(self) -> Citation:
+        """Give what to cite for what is shown: it prints as text, and has ``bibtex``."""
+        shown = self.result.trial.shown if self.result is not None else ()
+        objects, sources = self._parties.objects, self._sources()
+        return of_triplets(objects, sources, shown, revealed=self._chosen >= 0)
+
     def png(self) -> bytes:
         """Give the triplet with everybody's choices as a PNG file.
 
@@ -83,6 +91,13 @@ class TripletExports(AgentChoice):
         if self.result is None or self._chosen < 0:
             raise RuntimeError("nothing is revealed yet that could be exported; answer first")
         return triplet_figure(self.result, self._chosen, self._desk.pictures)
+
+    def _still(self) -> tuple[bytes, str]:
+        # Before the answer the pictures alone: the notebook must tell nothing either.
+        look: TripletLook | None = self._shown
+        if look is None or self._chosen >= 0:
+            return super()._still()
+        return unanswered_figure(look, self._desk.pictures), " ".join(picture_alts(look, -1))
 
     def _question(self) -> Question:
         raise NotImplementedError

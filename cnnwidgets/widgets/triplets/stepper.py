@@ -16,6 +16,7 @@ from cnnwidgets.engines.choices import Accuracy, Ceiling
 from cnnwidgets.views import words
 from cnnwidgets.widgets.at_rest import AtRest
 from cnnwidgets.widgets.explorer import Job
+from cnnwidgets.widgets.quantity import Quantity
 from cnnwidgets.widgets.scheduler import Lane, Slot, process_lane
 from cnnwidgets.widgets.triplets.agents import Setting
 from cnnwidgets.widgets.triplets.controls import TripletControls
@@ -63,7 +64,7 @@ class TripletStepper(TripletExports):
     log : the `SittingLog` of this sitting; `answers` : its answers.
     """
 
-    temperature = t.Float(1.0)
+    temperature = Quantity(1.0)
     """Of the network's choices: 1 is as sure as people are on average; more is less sure."""
     order = t.Enum((*ORDERS, ASKED), "most divergent")
     """What the next triplet is."""
@@ -246,6 +247,7 @@ class TripletStepper(TripletExports):
         """Reveal what everybody takes out, and why."""
         assert self.result is not None
         self._panels.reveal(self.result, self._chosen, [*map(self._missing, (0, 1))])
+        self._still_picture.renew()
 
     def _missing(self, slot: int) -> str:
         """Say why an agent says nothing of this triplet."""
@@ -289,7 +291,8 @@ class TripletStepper(TripletExports):
         came = change["new"]
         if self._trial is None or came.get("trial") != self._trial.number or self._chosen >= 0:
             return
-        self.take_out(int(came["index"]), rt_ms=max(0, int(came["rt_ms"])))
+        if came["index"] in (0, 1, 2):
+            self.take_out(came["index"], rt_ms=max(0, came["rt_ms"]))
 
     def _key_came(self, change: Any) -> None:
         pressed = change["new"]

@@ -157,6 +157,15 @@ def bounds(ceiling: Ceiling | None) -> str:
     return f"{said} · ceiling {fair} leave-one-out, {upper} plurality"
 
 
+def unanswered_figure(look: TripletLook, pictures: TripletPictures) -> bytes:
+    """Draw the three as they are before the answer, as a PNG file."""
+    panels = [
+        figure.Panel(spoken(name), "", pictures.pixels(number))
+        for name, number in zip(look.names, look.trial.shown, strict=True)
+    ]
+    return figure.compose(panels, "Which of the three is the odd one out?")
+
+
 def triplet_figure(look: TripletLook, chosen: int, pictures: TripletPictures) -> bytes:
     """Draw the three with what everybody takes out, as a PNG file."""
     panels = []

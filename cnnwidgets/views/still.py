@@ -1,0 +1,47 @@
+"""The still picture that stands in a saved notebook where no kernel makes an explorer live."""
+
+from base64 import b64encode
+from html import escape
+from io import BytesIO
+
+from PIL import Image
+
+QUALITY = 85
+"""Of the JPEG: the notebook's file holds one still of some 60 kB for each explorer."""
+
+# Where Lab has no widget behind an output it says "model not found", without an element: put away,
+# since the still beneath says more. A notebook that is not trusted drops this, and shows neither.
+_STYLE = (
+    ".jp-OutputArea-child:has(+ .jp-OutputArea-child [data-cw-still])"
+    " > .jupyter-widgets:not(:has(*)) { display: none }"
+)
+
+
+def still_html(key: str, png: bytes, alt: str, caption: str) -> str:
+    """Give a picture with its caption as HTML that needs nothing else.
+
+    Parameters
+    ----------
+    key
+        Of the explorer. The page's status line hides the still of an explorer that is live.
+    png
+        The picture as a PNG file; b"" for words alone.
+    alt
+        The alternative text; it also stands there where there is no picture.
+    caption
+        The line beneath.
+    """
+    shown = f'<img src="{_data(png)}" alt="{escape(alt)}" style="max-width: 100%">'
+    return (
+        f'<figure data-cw-still="{escape(key)}" style="margin: 0"><style>{_STYLE}</style>'
+        f"{shown if png else f'<p>{escape(alt)}</p>'}"
+        f"<figcaption><small>{escape(caption)}</small></figcaption></figure>"
+    )
+
+
+def _data(png: bytes) -> str:
+    """Give a PNG file as the address of a JPEG, a fifth of its size."""
+    packed = BytesIO()
+    if png:
+        Image.open(BytesIO(png)).convert("RGB").save(packed, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{b64encode(packed.getvalue()).decode('ascii')}"
