@@ -26,6 +26,37 @@ import cnnwidgets as cw
 stepper = cw.TripletStepper(people=None, sittings=None, seed=5)
 stepper
 """
+CLASS = """
+from functools import reduce
+from operator import add
+import numpy as np
+import torch
+import cnnwidgets as cw
+from cnnwidgets.data.sittings import Answer, SittingLog
+from cnnwidgets.engines import choices
+
+shown = ["cat", "dog", "horse", "cow", "banana", "bread", "lemon", "pizza",
+         "airplane", "ambulance", "train", "bus"]
+drawn = cw.load_images("objects")
+places = [drawn.names.index(name) for name in shown]
+objects = reduce(add, [drawn[place:place + 1] for place in places])
+board = cw.ClassBoard("class", cw.load_model("squeezenet1_1"), objects, people=None)
+
+def person(seed, count=60):
+    # Nine times in ten somebody takes out the one of another kind, where there is one.
+    log = SittingLog("class", set_id=objects.fingerprint, names=objects.names)
+    draw = np.random.default_rng(seed)
+    sampled = choices.sample(12, count, generator=torch.Generator().manual_seed(seed))
+    for row in sampled.tolist():
+        kind = [n // 4 for n in row]
+        alone = [n for n, k in zip(row, kind) if kind.count(k) == 1]
+        known = len(alone) == 1 and draw.random() < 0.9
+        log.record(Answer(tuple(row), alone[0] if known else int(draw.choice(row)), 1500))
+
+for seed in range(3):
+    person(seed)
+board
+"""
 MEASURED = """() => {
     const root = document.querySelector(".cw:not(.cw-view)");
     return root.dataset.state === "ready" && root.innerText.includes("field 11");
@@ -61,6 +92,12 @@ def main() -> None:
             notebook.find(f"{ROOT} .cw-odd-picture", 1).click()
             notebook.wait_text(f"{ROOT} .cw-status", "answer 1,")
             take(notebook, "triplet_stepper")
+        name = server.write("class.ipynb", [CLASS])
+        with server.open(browser, name, size=(1400, 1300)) as notebook:
+            notebook.run_all()
+            notebook.wait_text(".cw-verdict", "r = ")
+            notebook.wait_text(ROOT, "180")
+            take(notebook, "class_board")
 
 
 def go_back(notebook: Notebook, steps: int) -> None:

@@ -1,0 +1,1 @@
+"""What the site does beyond Sphinx: docstrings with typed items, lists of public names, links."""
