@@ -8,6 +8,7 @@ from cnnwidgets.data.sittings import SittingLog
 from cnnwidgets.data.things import Things, load_things
 from cnnwidgets.data.things_download import download_things
 from cnnwidgets.data.triplets import (
+    StoredFeatures,
     TripletSet,
     load_embedding,
     load_features,
@@ -19,6 +20,7 @@ __all__ = [
     "ImageSet",
     "LeftOut",
     "SittingLog",
+    "StoredFeatures",
     "Things",
     "TripletSet",
     "download_things",

@@ -1,5 +1,13 @@
 """The sciences: functions of a network and tensors that give frozen results."""
 
-from cnnwidgets.engines import alignment, choices, deconv, gratings, responses, top_images
+from cnnwidgets.engines import (
+    alignment,
+    choices,
+    deconv,
+    features,
+    gratings,
+    responses,
+    top_images,
+)
 
-__all__ = ["alignment", "choices", "deconv", "gratings", "responses", "top_images"]
+__all__ = ["alignment", "choices", "deconv", "features", "gratings", "responses", "top_images"]

@@ -27,6 +27,7 @@ const render = ({ model, el }) => {
   const keys = roving(box, items, (index) => emit(model, "chosen", { index }), signal);
 
   const room = () => {
+    if (!box.clientWidth) return Infinity; // put away for a moment, as while the theme changes
     ruler.font = `10px ${getComputedStyle(box).fontFamily}`;
     const widths = model.get("labels").map((label) => ruler.measureText(label).width);
     const width = Math.max(12, ...widths) + GAP - 2; // labels may come that close

@@ -2,6 +2,7 @@
 
 import traitlets as t
 
+from cnnwidgets.views.event import Event, whole
 from cnnwidgets.views.view import Numbers, View, source
 
 
@@ -24,5 +25,5 @@ class BarStrip(View):
     """Index of the bar that is shown now, or -1."""
     message = t.List(t.Unicode()).tag(sync=True)
     """One or two lines in place of the bars."""
-    chosen = t.Dict().tag(sync=True, echo_update=False)
+    chosen = Event(index=whole)
     """Written by the browser: {"index", "count"}."""

@@ -99,7 +99,7 @@ const caption = (model, el) => {
     notes.replaceChildren();
     words.forEach((word) => note(notes, word));
   };
-  return { extra, draw };
+  return { notes, extra, draw };
 };
 
 // Choosing one of several things in a row: arrows move, Enter or Space chooses, one Tab stop.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnwidgets.views.chart_caption import Caption
 from cnnwidgets.views.layout import close_tree
-from cnnwidgets.views.span import Span, words
+from cnnwidgets.views.span import Listed, Span, words
 from cnnwidgets.views.view import refuse_unknown
 
 HEIGHT = 196  # px of a figure
@@ -89,6 +89,7 @@ class Chart(ipywidgets.VBox):
         self.add_class("cw-chart")
         self.caption.observe(self._pointed, "pointed")
         self.caption.observe(self._pressed, "pressed")
+        self.caption.observe(self._draw_table, "tabled")
         self._drawing = False
         self.show(**state)
         self.observe(self._changed, self._drawn_traits())
@@ -138,6 +139,10 @@ class Chart(ipywidgets.VBox):
 
     def _nearest(self, x: float, y: float) -> dict[str, Any] | None:
         """What a click at these shares of the plot area chooses; None for nothing."""
+        raise NotImplementedError
+
+    def _numbers(self) -> Listed:
+        """What is drawn, as the heads and rows of a table."""
         raise NotImplementedError
 
     def _own_marks(self) -> list[bqplot.Mark]:
@@ -200,6 +205,9 @@ class Chart(ipywidgets.VBox):
         texts = labels or [words(tick) for tick in ticks]
         places = along.share(ticks)
         named = {f"{place:g}": text for place, text in zip(places, texts, strict=True)}
+        self._name_ticks(axis, named, places)
+
+    def _name_ticks(self, axis: str, named: dict[str, str], places: Any) -> None:
         # The labels go first and alone: bqplot writes those that it knows when the values come, and
         # in one message the order is left to chance. The old ones stay for that moment.
         assign(self._axes[axis], tick_labels=self._named.get(axis, {}) | named)
@@ -215,8 +223,11 @@ class Chart(ipywidgets.VBox):
             self._choose(self._nearest(change["new"]["x"], change["new"]["y"]))
 
     def _pressed(self, change: Any) -> None:
-        if change["new"]:
-            self._choose(self._step(change["new"]["key"]))
+        if key := change["new"].get("key"):
+            self._toggle() if key == " " else self._choose(self._step(key))
+
+    def _toggle(self) -> None:
+        """What Space does; nothing, but in charts that pick."""
 
     def _changed(self, _change: Any) -> None:
         if not self._drawing:
@@ -224,16 +235,16 @@ class Chart(ipywidgets.VBox):
 
     def _draw_all(self) -> None:
         self._draw()
-        self.caption.show(
-            **{name: getattr(self, name) for name in ("title", "notes", "reading", "alt")}
-        )
+        self.caption.show(title=self.title, notes=self.notes, reading=self.reading, alt=self.alt)
+        self._draw_table()
+
+    def _draw_table(self, _change: Any = None) -> None:
+        heads, rows = self._numbers() if self.caption.tabled else ([], [])
+        self.caption.show(heads=heads, rows=rows)
 
     def _drawn_traits(self) -> list[str]:
-        return sorted(
-            set(self.trait_names())
-            - set(ipywidgets.VBox.class_trait_names())
-            - {"chosen", "brushed"}
-        )
+        own = set(self.trait_names()) - set(ipywidgets.VBox.class_trait_names())
+        return sorted(own - {"chosen", "brushed"})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.alt or self.title or 'empty'}"

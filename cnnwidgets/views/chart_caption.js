@@ -1,9 +1,10 @@
 // The caption of a chart. bqplot draws the figure beside it; that figure gets its words, its Tab
 // stop, its keys and its clicks from here.
 
-const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
+const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", " "];
 const STILL = 4; // px that a click may move; more is a drag, which belongs to bqplot's brush
 const EDGE = 8; // px beyond the plot area that still count as its edge
+const WORD = 12; // px of the figure above its table, for the word that turns back
 const NEAR = 10; // px from a spot at which its words are shown
 
 const colourBar = (model, parent) => {
@@ -104,11 +105,21 @@ const render = ({ model, el }) => {
   const head = caption(model, el);
   const drawBar = colourBar(model, head.extra);
   let figure = null;
+  const table = numbersInstead(el, {
+    around: () => el.parentElement,
+    turn: () => {
+      model.set("tabled", !model.get("tabled"));
+      model.save_changes();
+    },
+    named: () => [model.get("title"), ...model.get("notes")].join(" "),
+    size: () => (figure?.offsetHeight ?? 0) - WORD,
+  }, signal);
   let drawn = 0;
   const draw = () => {
     head.draw();
     drawBar();
     if (figure) figure.ariaLabel = model.get("alt");
+    table.draw(model.get("tabled"), model.get("heads"), model.get("rows"));
     el.dataset.drawn = ++drawn;
   };
   beside(el, (found) => {
@@ -120,7 +131,7 @@ const render = ({ model, el }) => {
     draw();
   }, signal);
   const redraw = perFrame(draw, signal);
-  const names = ["title", "notes", "reading", "alt", "limits"];
+  const names = ["title", "notes", "reading", "alt", "limits", "tabled", "heads", "rows"];
   for (const name of names) model.on(`change:${name}`, redraw);
   draw();
   return () => closing.abort();

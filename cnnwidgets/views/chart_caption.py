@@ -5,6 +5,7 @@ from typing import Any
 import traitlets as t
 
 from cnnwidgets.views.display import VIRIDIS
+from cnnwidgets.views.event import Event, number, word
 from cnnwidgets.views.view import View, source
 
 RAMP = [f"#{bytes(colour).hex()}" for colour in VIRIDIS[[*range(0, 256, 32), 255]]]
@@ -17,13 +18,21 @@ class Caption(View):
     is worked out in Python.
     """
 
-    _esm = f"const RAMP = {RAMP};\n" + source("caption.js", "chart_caption.js")
+    _esm = f"const RAMP = {RAMP};\n" + source("caption.js", "numbers_table.js", "chart_caption.js")
+
+    moved = View.moved | {"tabled"}
 
     limits = t.List(t.Unicode()).tag(sync=True)
     """The two ends of a colour scale in words, beside a colour bar; [] for none."""
     spots: t.List[Any] = t.List().tag(sync=True)
     """[[x, y, words], ...]: places in shares of the plot area that have words of their own."""
-    pointed = t.Dict().tag(sync=True, echo_update=False)
+    pointed = Event(x=number, y=number)
     """Written by the browser: {"x", "y", "count"}, shares of the plot area from the lower left."""
-    pressed = t.Dict().tag(sync=True, echo_update=False)
-    """Written by the browser: {"key", "count"}; an arrow key, Home or End."""
+    pressed = Event(key=word)
+    """Written by the browser: {"key", "count"}; an arrow key, Home, End or Space (" ")."""
+    tabled = t.Bool(False).tag(sync=True, echo_update=False)
+    """Written by the browser: the numbers are shown as a table in place of the figure."""
+    heads = t.List(t.Unicode()).tag(sync=True)
+    """Of the table, one a column; sent only while it is shown."""
+    rows: t.List[Any] = t.List().tag(sync=True)
+    """[[word, ...], ...], as many words each as there are heads."""

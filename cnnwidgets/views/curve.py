@@ -6,7 +6,7 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.views import chart
-from cnnwidgets.views.span import Span, paired, span, stepped
+from cnnwidgets.views.span import Listed, Span, listed, paired, span, stepped
 from cnnwidgets.views.view import Numbers
 
 LABEL = 0.45
@@ -105,6 +105,10 @@ class Curve(chart.Chart):
         """The curve's lowest share within the room of some words beside `at`."""
         near = np.linspace(at, at + 0.35 if at < 0.6 else at - 0.35, 50)
         return float(np.nan_to_num(np.interp(near, x, y), nan=1.0).min())
+
+    def _numbers(self) -> Listed:
+        across = ", ".join([self.title, *self.notes[:1]])
+        return listed([across, "Response"], self.x, self.y)
 
     def _nearest(self, x: float, y: float) -> dict[str, Any] | None:
         if not self.x:

@@ -48,6 +48,8 @@ class DimensionRows(View):
 
     _esm = source("caption.js", "frames.js", "dimension_rows.js")
 
+    moved = View.moved | {"off", "opened", "probabilities"}
+
     agent = t.Enum(("people", "network"), "people").tag(sync=True)
     """Whose dimensions: the colour of the bars, and the `kind` of the agent in a `Triplet`."""
     labels = t.List(t.Unicode()).tag(sync=True)
@@ -79,6 +81,20 @@ class DimensionRows(View):
     """One or two lines in place of the rows (a layer without dimensions)."""
     probabilities = Numbers(PLACES).tag(sync=True, echo_update=False)
     """Written by the browser with `off`: that each object is taken out by what is on."""
+
+    @t.validate("off")
+    def _check_off(self, proposal: Any) -> list[int]:
+        off: list[int] = proposal["value"]
+        if any(not 0 <= dimension < self.products.shape[1] for dimension in off):
+            raise t.TraitError(f"there are {self.products.shape[1]} dimensions; got {off}.")
+        return off
+
+    @t.validate("probabilities")
+    def _check_probabilities(self, proposal: Any) -> list[float]:
+        values: list[float] = proposal["value"]
+        if any(not 0 <= value <= 1 for value in values):
+            raise t.TraitError(f"probabilities are from 0 to 1; got {values}.")
+        return values
 
     @t.validate("tops")
     def _check_tops(self, proposal: Any) -> dict[str, Any]:

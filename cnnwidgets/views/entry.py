@@ -1,9 +1,8 @@
 """A line of text that the reader writes and gives with Enter."""
 
-from typing import Any
-
 import traitlets as t
 
+from cnnwidgets.views.event import Event, word
 from cnnwidgets.views.view import View, source
 
 
@@ -19,5 +18,5 @@ class Entry(View):
     """What stands in the field, set by the kernel."""
     example = t.Unicode().tag(sync=True)
     """What stands in the empty field, to show how it is written."""
-    entered: Any = t.Dict().tag(sync=True, echo_update=False)
+    entered = Event(text=word)
     """Written by the browser: {"text", "count"}."""

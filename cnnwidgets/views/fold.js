@@ -52,6 +52,7 @@ const render = ({ model, el }) => {
     row.ariaExpanded = String(opened);
     row.ariaLabel = model.get("alt") || row.title;
     bar.hidden = !opened || !total;
+    bar.ariaLabel = model.get("title");
     bar.ariaValueNow = model.get("done");
     bar.ariaValueMax = total;
     filled.style.width = `${total ? (100 * model.get("done")) / total : 0}%`;

@@ -2,6 +2,7 @@
 
 import traitlets as t
 
+from cnnwidgets.views.event import Event, word
 from cnnwidgets.views.view import Buttons, View, source
 
 
@@ -14,6 +15,8 @@ class Fold(View):
 
     _esm = source("caption.js", "fold.js")
 
+    moved = View.moved | {"opened"}
+
     opened = t.Bool(False).tag(sync=True)
     """The reader's choice, and written by both sides."""
     done = t.Int(0, min=0).tag(sync=True)
@@ -22,5 +25,5 @@ class Fold(View):
     """All steps; a bar is shown where this is above 0."""
     buttons = Buttons().tag(sync=True)
     """[{"name", "label"}, ...]."""
-    pressed = t.Dict().tag(sync=True, echo_update=False)
+    pressed = Event(name=word)
     """Written by the browser: {"name", "count"}."""

@@ -8,7 +8,7 @@ import traitlets as t
 
 from cnnwidgets.views import chart
 from cnnwidgets.views.display import VIRIDIS
-from cnnwidgets.views.span import stepped, words
+from cnnwidgets.views.span import Listed, listed, stepped, words
 from cnnwidgets.views.view import Numbers
 
 EVERY_EIGHTH = [
@@ -31,6 +31,10 @@ class HeatMap(chart.Chart):
     """One a row, from the bottom; "" for none."""
     column_labels = t.List(t.Unicode())
     """One a column; "" for none."""
+    row_names = t.List(t.Unicode())
+    """Of all rows, for the table; [] for their labels."""
+    column_names = t.List(t.Unicode())
+    """Of all columns."""
     limits = Numbers(2)
     """The values at the two ends of the colours; [] for zero and the largest."""
     ends = t.List(t.Unicode())
@@ -108,11 +112,17 @@ class HeatMap(chart.Chart):
             else {}
         )
         ticks = np.array([float(place) for place in places])
-        chart.assign(self._axes[axis], tick_labels=places, tick_values=ticks)
+        self._name_ticks(axis, places, ticks)
 
     def _inside(self, row: int, column: int) -> tuple[int, int]:
         rows, columns = self.values.shape
         return max(0, min(int(row), rows - 1)), max(0, min(int(column), columns - 1))
+
+    def _numbers(self) -> Listed:
+        rows, columns = self.values.shape
+        named = [*self.row_names] or [*self.row_labels] or [str(row) for row in range(rows)]
+        heads = [*self.column_names] or [*self.column_labels] or [str(n) for n in range(columns)]
+        return listed([self.title, *heads], named, *self.values.T)
 
     def _nearest(self, x: float, y: float) -> dict[str, Any] | None:
         rows, columns = self.values.shape

@@ -6,8 +6,8 @@ import bqplot
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.views import chart
-from cnnwidgets.views.span import Span, span, stepped
+from cnnwidgets.views import chart, event
+from cnnwidgets.views.span import Listed, Span, listed, span, stepped
 from cnnwidgets.views.view import Numbers
 
 
@@ -49,6 +49,7 @@ class Histogram(chart.Chart):
     def _own_marks(self) -> list[Any]:
         self._bars = self._area(chart.BAR)
         self._bar = self._area(chart.ACCENT)
+        self._bar.colors, self._bar.stroke_width = [chart.INK], 2.0  # seen without colour too
         self._middle = self._line(chart.INK, 1.0, line_style="dashed")
         self._words = self._label(y_offset=-6)
         return [self._bars, self._bar, self._middle, self._words]
@@ -88,6 +89,10 @@ class Histogram(chart.Chart):
         median = None if self.median is None else float(across.share(self.median))
         self._upright(self._middle, self._words, median, 1.0, self.median_label)
 
+    def _numbers(self) -> Listed:
+        heads = ["From", "To", self.label_y or "Count"]
+        return listed(heads, self.edges[:-1], self.edges[1:], self.counts)
+
     def _nearest(self, x: float, y: float) -> dict[str, Any] | None:
         if not self.counts:
             return None
@@ -103,10 +108,9 @@ class Histogram(chart.Chart):
     def _brushing(self, _change: Any) -> None:
         if self.brush.brushing:
             return
-        side = self.brush.selected
-        if side is None or len(side) != 2:
+        if (side := event.span(self.brush.selected)) is None:
             self.brushed = {}
             return
-        low, high = (self._span().value(float(end)) for end in sorted(side))
+        low, high = (self._span().value(end) for end in side)
         count = self.brushed.get("count", 0) + 1
         self.brushed = {"low": low, "high": high, "count": count}

@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
+import traitlets as t
 
 from cnnwidgets.views import chart
 from cnnwidgets.views.curve import Curve
-from cnnwidgets.views.span import paired, span
+from cnnwidgets.views.span import Listed, listed, paired, span
 from cnnwidgets.views.view import Numbers
 
 
@@ -17,12 +18,20 @@ class IntervalCurve(Curve):
     """[n], or []; NaN is a point without an interval. What is beyond `limits` is cut off."""
     high = Numbers()
     """[n], or []."""
+    names = t.List(t.Unicode())
+    """[n], what the points are called in the table; [] for their numbers."""
 
     margin = chart.MARGIN | {"right": 40, "left": 36}  # names stand under the first and last point
 
     def _own_marks(self) -> list[Any]:
         self._whiskers = self._line(chart.BAR, 1.5)
         return [self._whiskers, *super()._own_marks()]
+
+    def _numbers(self) -> Listed:
+        heads = [self.title, self.notes[0] if self.notes else "Value"]
+        if not self.low:
+            return listed(heads, self.names or self.x, self.y)
+        return listed([*heads, "From", "To"], self.names or self.x, self.y, self.low, self.high)
 
     def _draw(self) -> None:
         super()._draw()

@@ -11,7 +11,17 @@ import ipywidgets
 PROJECTOR = "cw-big"
 """Class on an explorer's root that shows it twice as large: `root.add_class(PROJECTOR)`."""
 
+NO_MATHS = "mathjax_ignore"
+"""MathJax's own class for what is no mathematics."""
+
 LABELLED_BY_THEMSELVES = (ipywidgets.Dropdown, ipywidgets.BoundedIntText, ipywidgets.Text)
+
+
+def plain(text: str = "") -> ipywidgets.Label:
+    """Words that hold names: Jupyter would take dollar signs in a label for mathematics."""
+    label = ipywidgets.Label(text)
+    label.add_class(NO_MATHS)
+    return label
 
 
 def labelled(
@@ -49,7 +59,7 @@ def labelled(
 
 def named(label: str, name: str) -> ipywidgets.VBox:
     """A field that only says a name, such as the model's: as wide as its words."""
-    words = ipywidgets.Label(name)
+    words = plain(name)
     words.add_class("cw-name")
     return labelled(label, words, flex="0 0 auto")
 

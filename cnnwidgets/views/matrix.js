@@ -2,16 +2,21 @@
 
 const LINE = 7; // px between the lines of the hatching
 const GAP = 2; // px between groups
+const MOST = 64; // names of a table; of more the files hold the numbers
 
 const sizeOf = (model) => model.get("names").length;
 const valueAt = (model, row, column) => model.get("values")[row * sizeOf(model) + column] ?? null;
 
+const cellWords = (model, row, column) => {
+  if (row === column) return "";
+  const value = valueAt(model, row, column);
+  return value === null ? model.get("unknown") : value.toFixed(2).replace(/^0/, "");
+};
+
 const pairWords = (model, row, column) => {
   const names = model.get("names");
   if (row === column) return names[row];
-  const value = valueAt(model, row, column);
-  const said = value === null ? model.get("unknown") : value.toFixed(2).replace(/^0/, "");
-  return `${names[row]} and ${names[column]}: ${said}`;
+  return `${names[row]} and ${names[column]}: ${cellWords(model, row, column)}`;
 };
 
 const legend = (model, parent) => {
@@ -133,6 +138,17 @@ const render = ({ model, el }) => {
   const message = make(panel, "div", "cw-message");
   const live = make(el, "div", "cw-live");
   let drawn = 0;
+  let tabled = false;
+  const table = numbersInstead(el, {
+    around: () => el,
+    turn: () => {
+      tabled = !tabled && sizeOf(model) <= MOST;
+      draw();
+    },
+    named: () => model.get("title"),
+    size: () => panel.offsetHeight,
+  }, signal);
+  head.notes.after(table.button);
   names.ariaHidden = "true";
   box.tabIndex = 0;
   box.setAttribute("role", "application");
@@ -158,6 +174,11 @@ const render = ({ model, el }) => {
       const place = { left: `${(100 * column) / n}%`, top: `${(100 * row) / n}%` };
       Object.assign(now.style, place, { width: size, height: size });
     }
+    tabled &&= n <= MOST;
+    const called = model.get("names");
+    const cells = (name, at) => [name, ...called.map((_, to) => cellWords(model, at, to))];
+    table.draw(tabled, ["Object", ...called], tabled ? called.map(cells) : []);
+    table.button.hidden = !n || n > MOST;
     if (box === document.activeElement) live.textContent = model.get("said");
     el.dataset.drawn = ++drawn;
   };

@@ -7,6 +7,7 @@ from typing import Any
 import traitlets as t
 
 from cnnwidgets.views.display import OVERLAY_POWER, VIRIDIS
+from cnnwidgets.views.event import Event, whole
 from cnnwidgets.views.view import Numbers, View, counts, source
 
 
@@ -33,7 +34,7 @@ class Matrix(View):
     _esm = (
         f"const VIRIDIS = {json.dumps(VIRIDIS.tobytes().hex())};\n"
         f"const OVERLAY_POWER = {OVERLAY_POWER};\n"
-        + source("caption.js", "painting.js", "matrix.js")
+        + source("caption.js", "painting.js", "numbers_table.js", "matrix.js")
     )
 
     values = Numbers().tag(sync=True, to_json=_told)
@@ -52,7 +53,7 @@ class Matrix(View):
     """The outlined cell in words, read out while the matrix has the focus."""
     message = t.List(t.Unicode()).tag(sync=True)
     """One or two lines in place of the cells."""
-    chosen = t.Dict().tag(sync=True, echo_update=False)
+    chosen = Event(row=whole, column=whole)
     """Written by the browser: {"row", "column", "count"}."""
 
     @t.validate("breaks")

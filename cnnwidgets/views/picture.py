@@ -6,6 +6,7 @@ from typing import Any
 import traitlets as t
 
 from cnnwidgets.views.display import OVERLAY_POWER, OVERLAY_STRENGTH, VIRIDIS
+from cnnwidgets.views.event import Event, place
 from cnnwidgets.views.view import Numbers, View, counts, numbers, source, stamped
 
 FORMATS = {"rgb", "jpeg", "png"}
@@ -47,6 +48,8 @@ class Picture(View):
         + source("caption.js", "frames.js", "painting.js", "picture.js")
     )
 
+    moved = View.moved | {"strength"}
+
     frame = t.Dict().tag(sync=True, to_json=stamped)
     """Pixels and the box they cover, from `encoding`; {} while there is nothing yet."""
     window = Numbers(4).tag(sync=True)
@@ -73,7 +76,7 @@ class Picture(View):
     """A word at the lower left ("preview"), shown when it stays for 150 ms."""
     message = t.List(t.Unicode()).tag(sync=True)
     """One or two lines in place of the picture."""
-    chosen = t.Dict().tag(sync=True, echo_update=False)
+    chosen = Event(position=place)
     """Written by the browser: {"position": [row, column], or None for the strongest, "count"}."""
 
     @t.validate("frame")

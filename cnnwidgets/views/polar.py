@@ -6,7 +6,7 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.views import chart
-from cnnwidgets.views.span import paired, stepped
+from cnnwidgets.views.span import Listed, listed, paired, stepped
 from cnnwidgets.views.view import Numbers
 
 RADIUS = 0.38
@@ -90,6 +90,9 @@ class Polar(chart.Chart):
             spot = ray[:, 1:]
         chart.assign(self._ray, x=ray[0], y=ray[1])
         chart.assign(self._spot, x=spot[0], y=spot[1])
+
+    def _numbers(self) -> Listed:
+        return listed(["Orientation, °", "Response"], self.angles, self.radii)
 
     def _closest(self, angle: float) -> int:
         apart = (np.array(self.angles) - angle + 90) % 180 - 90

@@ -6,8 +6,8 @@ import bqplot
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.views import chart
-from cnnwidgets.views.span import Span, paired, span, stepped
+from cnnwidgets.views import chart, event
+from cnnwidgets.views.span import Listed, Span, listed, paired, span, stepped
 from cnnwidgets.views.view import Numbers
 
 REACH = 0.06
@@ -54,7 +54,8 @@ class Scatter(chart.Chart):
 
     def _own_marks(self) -> list[Any]:
         self._points = self._dots(chart.BAR, 20)
-        self._picks = self._dots(chart.ACCENT, 28)
+        self._picks = self._dots(chart.ACCENT, 36)
+        self._picks.marker = "diamond"  # told apart without colour too
         self._spot = self._dots(chart.ACCENT, 100, chart.GROUND)
         return [self._points, self._picks, self._spot]
 
@@ -100,6 +101,23 @@ class Scatter(chart.Chart):
         named = zip(*places.tolist(), self.names, strict=True) if self.names else ()
         self.caption.spots = [[x, y, name] for x, y, name in named if np.isfinite(x)]
 
+    def _numbers(self) -> Listed:
+        picked = set(self.picked)
+        named = self.names or [str(index) for index in range(len(self.x))]
+        said = [
+            f"{name.split(',')[0]}{', picked' * (index in picked)}"
+            for index, name in enumerate(named)
+        ]
+        return listed([self.title, self.label_x, self.label_y], said, self.x, self.y)
+
+    def _toggle(self) -> None:
+        """Pick the point at the marker, or let it go: what a brush does by mouse."""
+        if self.marker is not None and 0 <= self.marker < len(self.x):
+            picked = sorted({*self.picked} ^ {self.marker})
+            if picked == self.brushed:  # of a time before: what is let go elsewhere is told anew
+                self.brushed = []
+            self.brushed = picked
+
     def _nearest(self, x: float, y: float) -> dict[str, Any] | None:
         places = self._places()
         far = np.hypot(places[0] - x, places[1] - y)
@@ -123,12 +141,13 @@ class Scatter(chart.Chart):
     def _brushing(self, _change: Any) -> None:
         if self.brush.brushing:
             return
-        sides = [self.brush.selected_x, self.brush.selected_y]
-        if any(side is None or len(side) != 2 for side in sides):
+        across = event.span(self.brush.selected_x)
+        up = event.span(self.brush.selected_y)
+        if across is None or up is None:
             self.brushed = []
             return
         within = [
-            (along >= min(side)) & (along <= max(side))
-            for along, side in zip(self._places(), sides, strict=True)
+            (along >= low) & (along <= high)
+            for along, (low, high) in zip(self._places(), (across, up), strict=True)
         ]
         self.brushed = [int(index) for index in np.flatnonzero(within[0] & within[1])]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from cnnwidgets.views.words import MINUS, THIN
 
 Shares = NDArray[np.float64]
+Listed = tuple[list[str], list[list[str]]]
+"""Heads and rows of a table."""
 
 
 class Span(NamedTuple):
@@ -84,6 +86,17 @@ def words(value: float) -> str:
     else:
         text = f"{abs(value):.3g}".replace("0.", ".", 1) if abs(value) < 1 else f"{abs(value):.3g}"
     return (MINUS if value < 0 else "") + text
+
+
+def listed(heads: Sequence[str], *columns: Sequence[Any]) -> Listed:
+    """Give heads and rows of a table: numbers in short, strings as they are."""
+    return [*heads], [[_cell(value) for value in row] for row in zip(*columns, strict=True)]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return words(value) if np.isfinite(value) else "none"
 
 
 def paired(x: Sequence[Any], y: Sequence[Any], names: str) -> None:

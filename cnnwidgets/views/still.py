@@ -6,6 +6,8 @@ from io import BytesIO
 
 from PIL import Image
 
+from cnnwidgets.views.layout import NO_MATHS
+
 QUALITY = 85
 """Of the JPEG: the notebook's file holds one still of some 60 kB for each explorer."""
 
@@ -33,7 +35,8 @@ def still_html(key: str, png: bytes, alt: str, caption: str) -> str:
     """
     shown = f'<img src="{_data(png)}" alt="{escape(alt)}" style="max-width: 100%">'
     return (
-        f'<figure data-cw-still="{escape(key)}" style="margin: 0"><style>{_STYLE}</style>'
+        f'<figure data-cw-still="{escape(key)}" class="{NO_MATHS}" style="margin: 0">'
+        f"<style>{_STYLE}</style>"
         f"{shown if png else f'<p>{escape(alt)}</p>'}"
         f"<figcaption><small>{escape(caption)}</small></figcaption></figure>"
     )

@@ -5,21 +5,10 @@ const render = ({ model, el }) => {
   el.classList.add("cw-view", "cw-table");
   ownGround(el, closing.signal);
   const table = make(el, "table");
-  const head = make(make(table, "thead"), "tr");
-  const body = make(table, "tbody");
   let drawn = 0;
   const draw = () => {
     table.ariaLabel = model.get("alt") || model.get("title");
-    head.replaceChildren();
-    body.replaceChildren();
-    for (const word of model.get("heads")) make(head, "th", "", word).scope = "col";
-    for (const words of model.get("rows")) {
-      const row = make(body, "tr");
-      words.forEach((word, at) => {
-        const cell = make(row, at ? "td" : "th", "", word);
-        if (!at) cell.scope = "row";
-      });
-    }
+    fillTable(table, model.get("heads"), model.get("rows"));
     el.dataset.drawn = ++drawn;
   };
   const redraw = perFrame(draw, closing.signal);

@@ -13,7 +13,7 @@ class Table(View):
     Whatever the words hold is shown as text.
     """
 
-    _esm = source("caption.js", "table.js")
+    _esm = source("caption.js", "numbers_table.js", "table.js")
 
     heads = t.List(t.Unicode()).tag(sync=True)
     """One a column."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import traitlets as t
 
+from cnnwidgets.views.event import Event, whole
 from cnnwidgets.views.view import View, numbers, source, stamped
 
 PLACES = 9
@@ -36,6 +37,8 @@ class TileStrip(View):
 
     _esm = source("caption.js", "frames.js", "tile_strip.js")
 
+    moved = View.moved | {"opened"}
+
     tile_1 = _tile()
     """The strongest picture's tile; the others follow."""
     tile_2 = _tile()
@@ -65,7 +68,7 @@ class TileStrip(View):
     """What a mark means, at the right of the caption; "" where no tile has it."""
     foot = t.List(t.Unicode()).tag(sync=True)
     """Lines below the tiles: what their words mean."""
-    chosen = t.Dict().tag(sync=True, echo_update=False)
+    chosen = Event(index=whole)
     """Written by the browser: {"index", "count"}."""
 
     @t.validate(*(f"tile_{number}" for number in range(1, PLACES + 1)))

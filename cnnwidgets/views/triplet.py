@@ -4,6 +4,7 @@ from typing import Any
 
 import traitlets as t
 
+from cnnwidgets.views.event import Event, whole, word
 from cnnwidgets.views.view import View, numbers, source, stamped
 
 PLACES = 3
@@ -87,11 +88,11 @@ class Triplet(View):
     """Rows whose height is kept for agents, so that the answer moves nothing."""
     message = t.List(t.Unicode()).tag(sync=True)
     """One or two lines in place of the pictures."""
-    answered = t.Dict().tag(sync=True, echo_update=False)
+    answered = Event(index=whole, trial=whole, rt_ms=whole)
     """Written by the browser: {"index", "trial", "rt_ms", "count"}; `rt_ms` is the whole number of
     milliseconds from the paint of the three pictures to the key or the click. Compare `trial`: an
     answer to an earlier triplet is none."""
-    pressed = t.Dict().tag(sync=True, echo_update=False)
+    pressed = Event(name=word, trial=whole)
     """Written by the browser: {"name": "next" | "undo", "trial", "count"}. Compare `trial`: what
     was pressed at an earlier triplet, before the kernel had answered, is to be passed over."""
 

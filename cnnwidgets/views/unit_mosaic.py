@@ -6,6 +6,7 @@ from typing import Any
 
 import traitlets as t
 
+from cnnwidgets.views.event import Event, whole
 from cnnwidgets.views.view import Numbers, View, counts, source
 
 TWILIGHT = ("#E2D9E2", "#7BA1C2", "#5E43A5", "#2F1436", "#8E2C50", "#C68A6D")
@@ -45,7 +46,7 @@ class UnitMosaic(View):
     """Indices of units that are marked; the others are dimmed. [] for no choice."""
     message = t.List(t.Unicode()).tag(sync=True)
     """One or two lines in place of the squares."""
-    chosen = t.Dict().tag(sync=True, echo_update=False)
+    chosen = Event(index=whole)
     """Written by the browser: {"index", "count"}."""
 
     @t.validate("orientations")

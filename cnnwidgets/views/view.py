@@ -2,10 +2,12 @@
 
 from importlib.resources import files
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import anywidget
 import traitlets as t
+
+from cnnwidgets.views.event import Event
 
 _serial = count()
 
@@ -111,7 +113,11 @@ class View(anywidget.AnyWidget):
         "triplets.css",
         "triplet_stepper.css",
         "board.css",
+        "contrast.css",
     )
+
+    moved: ClassVar[frozenset[str]] = frozenset({"_view_count"})
+    """Traits besides events that the page may write, too."""
 
     title = t.Unicode().tag(sync=True)
     """What the drawing shows, in two or three words."""
@@ -141,6 +147,24 @@ class View(anywidget.AnyWidget):
         with self.hold_sync():
             for name, value in state.items():
                 setattr(self, name, value)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take a message of the page; what no page of ours would write is passed over.
+
+        Only events and what the reader moves come from there. An error would be for nobody: the
+        reader has done nothing wrong, and what is shown goes on.
+        """
+        super().set_state({n: value for n, value in sync_data.items() if self._hears(n, value)})
+
+    def _hears(self, name: str, value: Any) -> bool:
+        trait = self.traits().get(name)
+        if trait is None or not (name in self.moved or (isinstance(trait, Event) and value)):
+            return False
+        try:
+            trait._validate(self, value)
+        except (t.TraitError, TypeError, ValueError, OverflowError):
+            return False
+        return True
 
     def close(self) -> None:
         """Take the view and its layout off the page and out of the kernel; twice is harmless."""

@@ -1,5 +1,6 @@
 """Numbers as words: the one place that decides how a quantity is written."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -8,6 +9,7 @@ THIN = "\N{THIN SPACE}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 SMALL = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_NO_FILE = r'[\s/\\:*?"<>|]+'
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -59,6 +61,16 @@ def count(number: int) -> str:
 def shortened(name: str, most: int = 48) -> str:
     """A name of at most so many signs: what is beyond them becomes "…"."""
     return name if len(name) <= most else f"{name[: most - 1].rstrip()}…"
+
+
+def file_name(*parts: str, ending: str) -> str:
+    """A name for a file of parts that may hold anything: every system takes it, no folder in it.
+
+    Signs that are not seen are left out, too: one of them lets "gpj.exe" read "exe.jpg".
+    """
+    name = "_".join(shortened(part, 80).replace("…", "") for part in parts if part)
+    kept = "".join(sign if sign.isprintable() else " " for sign in name)
+    return f"{re.sub(_NO_FILE, '_', kept).lstrip('.-')}.{ending}"
 
 
 def listing(items: Iterable[str], most: int | None = None) -> str:

@@ -28,7 +28,7 @@ class CheckpointSlider:
         self._checkpoints, self._selection, self._owner = checkpoints, selection, owner
         self._following = False
         self.slider = ipywidgets.IntSlider(max=len(checkpoints) - 1, readout=False)
-        self.name = ipywidgets.Label()
+        self.name = layout.plain()
         self.name.add_class("cw-beside")
         # As wide as the longest: else the track would change under the pointer.
         width = min(LONGEST, max(map(len, checkpoints.names)))
@@ -51,7 +51,7 @@ class CheckpointSlider:
                 self._following = False
 
     def _moved(self, change: Any) -> None:
-        if not self._following:
+        if not self._following and change["new"] in range(len(self._checkpoints)):
             self._owner.set_trait("checkpoint", change["new"])
 
 

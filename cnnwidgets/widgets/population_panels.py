@@ -103,6 +103,7 @@ class PopulationPanels:
             limits=[0, _top(course, [*found, *ends[:, 1]])],
             ticks=named,
             tick_labels=[words.shortened(layers[number - 1], TICK) for number in named],
+            names=layers,
             marker=at + 1,
             notes=[f"{course.label}, {course.unit}" if course.unit else course.label],
             **course_words(course, layers, found, ends, at),
@@ -115,7 +116,7 @@ class PopulationPanels:
         for chart in (self.histogram, self.beside):
             chart.show(counts=[], edges=[], median=None, marker=None, **nothing)
         self.scatter.show(names=[], picked=[], **points)
-        self.curve.show(low=[], high=[], ticks=[], tick_labels=[], **points)
+        self.curve.show(names=[], low=[], high=[], ticks=[], tick_labels=[], **points)
 
     def _draw_histograms(self, shown: Shown) -> None:
         index = shown.index

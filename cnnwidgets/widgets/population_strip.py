@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from cnnwidgets.data.sittings.exports import harmless
 from cnnwidgets.engines.gratings import Population, Tuning, all_units
 from cnnwidgets.models import VisionModel
-from cnnwidgets.views import layout
+from cnnwidgets.views import layout, words
 from cnnwidgets.views.fold import Fold
 from cnnwidgets.widgets.frequency_units import PER_PIXEL, Axis
 from cnnwidgets.widgets.population_charts import PopulationCharts
@@ -141,7 +142,8 @@ class PopulationStrip:
         """
         if (found := self.result) is None:
             raise RuntimeError("no layer is measured yet; open the population and wait() for it")
-        return str(all_units(found).to_csv(index=False))
+        units = all_units(found)  # a layer has the name that whoever built the network gave it
+        return str(units.assign(layer=units["layer"].map(harmless)).to_csv(index=False))
 
     def close(self) -> None:
         """End everything and free what was kept; twice is harmless."""
@@ -245,5 +247,5 @@ class PopulationStrip:
 
     def _save(self) -> None:
         if self._offer is not None and self.result is not None:
-            name = self._now.model.plain.name.replace(" ", "_").replace("/", "_")
-            self._offer(f"{name}_population.csv", "text/csv", self.csv().encode())
+            name = words.file_name(self._now.model.plain.name, "population", ending="csv")
+            self._offer(name, "text/csv", self.csv().encode())

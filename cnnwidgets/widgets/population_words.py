@@ -17,8 +17,8 @@ from cnnwidgets.widgets.population_sweep import PopulationLook
 
 FOLDED = ["all units of all layers; measures the whole network once"]
 HINT = (
-    "Drag over the scatter or the first histogram to pick units, or click a bar; click a point or "
-    "a square to look at its unit"
+    "Drag over the scatter or the first histogram to pick units, or click a bar (Space on a point "
+    "picks it); click a point or a square to look at its unit"
 )
 NONE = "–"
 LISTED = 14

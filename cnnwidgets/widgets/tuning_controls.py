@@ -49,6 +49,7 @@ class TuningControls:
         best: Callable[[], None],
     ) -> None:
         self._owner, self._moved, self._extent = owner, moved, selection.model.input_shape[1:]
+        self._refused = refused
         self.selected = SelectionControls(selection, refused)
         self.colour = ipywidgets.Dropdown(
             options=list(COLOURS) if selection.model.input_shape[0] == 3 else ["grey"]
@@ -124,7 +125,14 @@ class TuningControls:
     def _slid(self, change: Any) -> None:
         if self._following:
             return
-        owner, slider, value = self._owner, change["owner"], change["new"]
+        try:
+            self._set(change["owner"], change["new"])
+        except (t.TraitError, OverflowError) as error:  # the page has made the slider longer
+            self._refused(str(error))
+            self.follow()
+
+    def _set(self, slider: Any, value: int) -> None:
+        owner = self._owner
         if slider is self.orientation:
             owner.orientation = radians(value)
         elif slider is self.frequency:

@@ -36,7 +36,7 @@ class TuningPanels:
     def __init__(self, sliders: Sequence[Any]) -> None:
         self.picture = Picture(title="Grating", smooth=True)
         self.meter = Meter()
-        self.orientation = Polar(title="Orientation")
+        self.orientation = Polar(title="Orientation", notes=["0° = ‖"])
         self.frequency = Curve(title="Frequency", log_x=True)
         self.joint = HeatMap(title="Joint tuning")
         self.phase = Curve(title="Phase")
@@ -121,8 +121,7 @@ class TuningPanels:
             marker=min(max(at, scaled[0]), scaled[-1]),
             notes=[f"{axis.short}, log"],
             reading=f"at {angle:.0f}°",
-            alt=f"Response over {len(scaled)} frequencies at {angle:.0f} degrees; "
-            f"from {number(scaled[0])} to {number(scaled[-1])} {axis.short}.",
+            alt=frequency_alt(scaled, response, f"{angle:.0f} degrees", axis.short),
         )
 
     def _draw_joint(
@@ -136,6 +135,8 @@ class TuningPanels:
             column_labels=[
                 f"{a:.0f}{'' if i else '°'}" if i % every == 0 else "" for i, a in enumerate(angles)
             ],
+            row_names=[number(f) for f in scaled],
+            column_names=[f"{a:.0f}°" for a in angles],
             limits=[0, peak or 1.0],
             ends=["0", words.response(peak) if peak else "1"],
             marker=at,
@@ -219,10 +220,16 @@ class TuningPanels:
             chart.show(**NOTHING, reading="", alt="")
 
     def _clear(self) -> None:
-        self.orientation.show(angles=[], radii=[], marker=None, reading="", notes=[], alt="")
+        self.orientation.show(angles=[], radii=[], marker=None, reading="", alt="")
         self.frequency.show(**NOTHING, reading="", alt="")
         self.joint.show(
-            values=np.empty((0, 0)), row_labels=[], column_labels=[], marker=None, alt=""
+            values=np.empty((0, 0)),
+            row_labels=[],
+            column_labels=[],
+            row_names=[],
+            column_names=[],
+            marker=None,
+            alt="",
         )
 
 
@@ -230,3 +237,13 @@ def nearest_angle(angles: Any, degrees_: float) -> int:
     """Give the number of the nearest orientation: 179 is as near to 0 as 1 is."""
     away = np.abs((np.asarray(angles) - degrees_ + 90) % 180 - 90)
     return int(away.argmin())
+
+
+def frequency_alt(frequencies: Any, response: Any, at: str, unit: str) -> str:
+    """Say the frequency tuning at an orientation: its range and its peak, where there is one."""
+    span = f"{number(frequencies[0])} to {number(frequencies[-1])} {unit}"
+    said = f"Response over {len(frequencies)} frequencies at {at}, {span}"
+    if not np.isfinite(response).any() or not np.nanmax(response):
+        return f"{said}."
+    best = int(np.nanargmax(response))
+    return f"{said}; peak {words.response(response[best])} at {number(frequencies[best])} {unit}."

@@ -9,6 +9,7 @@ import traitlets as t
 
 from cnnwidgets.engines.gratings import COLOURS, NYQUIST, Grating
 from cnnwidgets.widgets.frequency_units import UNITS, Axis, axis_of
+from cnnwidgets.widgets.quantity import Quantity
 from cnnwidgets.widgets.selection import Selection
 from cnnwidgets.widgets.tuning_controls import FASTEST
 
@@ -27,27 +28,27 @@ class TuningTraits(t.HasTraits):
 
     selection: Selection
 
-    orientation = t.Float(0.0)
+    orientation = Quantity(0.0)
     """Radians in [0, pi): direction of the wave vector, counter-clockwise, 0 = vertical bars."""
-    frequency = t.Float(0.1, min=1 / 1024, max=NYQUIST)
+    frequency = Quantity(0.1, min=1 / 1024, max=NYQUIST)
     """Cycles per pixel."""
-    phase = t.Float(0.0)
+    phase = Quantity(0.0)
     """Radians, 0 is brightest at the centre."""
-    contrast = t.Float(1.0, min=0, max=1)
+    contrast = Quantity(1.0, min=0, max=1)
     """0 to 1, around mid-grey."""
-    diameter = t.Float(None, allow_none=True, min=0)
+    diameter = Quantity(None, allow_none=True, min=0)
     """Px of a round patch; None is the full field."""
-    centre: Any = t.Tuple(t.Float(), t.Float(), default_value=None, allow_none=True)
+    centre: Any = t.Tuple(Quantity(), Quantity(), default_value=None, allow_none=True)
     """(y, x) px of patch and phase; None is the middle of the unit's field."""
     colour = t.Enum(tuple(COLOURS), "grey")
     """What goes up and down: one of `cnnwidgets.engines.gratings.COLOURS`."""
-    drift = t.Float(0.0, min=0, max=FASTEST)
+    drift = Quantity(0.0, min=0, max=FASTEST)
     """Cycles a second; 0 stands still."""
     measure = t.Enum(("f0", "f1"), "f0")
     """What the curves and numbers are of: the mean response, or its modulation by the phase."""
     frequency_in = t.Enum(UNITS, UNITS[0])
     """The unit in which frequencies are shown."""
-    viewing_distance = t.Float(2.8, min=0.1)
+    viewing_distance = Quantity(2.8, min=0.1)
     """In widths of the picture, for cycles per degree; 2.8 widths make the picture 20 degrees."""
 
     def stimulus(self) -> Grating:

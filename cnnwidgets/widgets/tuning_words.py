@@ -119,8 +119,7 @@ def measuring_words(done: int, total: int) -> dict[str, Any]:
 def file_name(question: GratingQuestion, ending: str) -> str:
     """Give a name for a file of what is shown."""
     parts = [question.model.name, question.layer, f"unit{question.unit}", "gratings"]
-    name = "_".join(part.replace(" ", "_").replace("/", "_") for part in parts)
-    return f"{words.shortened(name, 120).replace('…', '')}.{ending}"
+    return words.file_name(*parts, ending=ending)
 
 
 def script(question: GratingQuestion) -> str:

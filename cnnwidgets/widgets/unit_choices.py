@@ -51,7 +51,7 @@ class UnitChoices:
 
     def _bar_chosen(self, change: Any) -> None:
         index, labels = change["new"]["index"], self._panels.active.labels
-        if index < len(labels):
+        if 0 <= index < len(labels):
             self._choose("unit", int(labels[index]))
 
     def _choose(self, name: str, value: Any) -> None:

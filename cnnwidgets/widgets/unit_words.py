@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,8 +59,7 @@ def file_name(look: UnitLook, ending: str) -> str:
     """Give a name for a file of what is shown, that every system takes."""
     q = look.question
     parts = [look.name, q.model.checkpoint, q.layer, f"unit{q.unit}", q.rule]
-    name = "_".join(words.shortened(part, 80).replace("…", "") for part in parts if part)
-    return re.sub(r'[\s/\\:*?"<>|]+', "_", f"{name}.{ending}")
+    return words.file_name(*parts, ending=ending)
 
 
 def status_words(look: UnitLook, preview: bool) -> dict[str, Any]:

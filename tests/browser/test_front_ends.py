@@ -98,7 +98,7 @@ def test_voila_shows_it_live(lab, chromium, dark):
     with lab.render(chromium, lab.write("voila.ipynb", [CELL]), dark=dark, size=SIZE) as page:
         page.locator(f"{ROOT} .cw-status", has_text="unit 311").wait_for(state="visible")
         move(page, 312)
-        page.locator(f"{ROOT} .cw-tile").first.wait_for(state="visible")
+        page.locator(f"{ROOT} .cw-tile").locator("visible=true").first.wait_for(state="visible")
         ground = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
         assert (np.mean([int(part) for part in re.findall(r"\d+", ground)[:3]]) < 128) == dark
         assert stills(page)[1] == 0

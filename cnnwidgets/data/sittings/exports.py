@@ -39,7 +39,7 @@ def export_csv(sittings: Merged | Sitting | Sequence[AnySitting]) -> str:
             names = [merged.names[number] for number in row]
             about = [sitting.id, answer.trial, answer.rt_ms]
             about += [answer.kind, answer.time, answer.order]
-            table.writerow([_harmless(cell) for cell in (*row, *names, *about)])
+            table.writerow([harmless(cell) for cell in (*row, *names, *about)])
     return text.getvalue()
 
 
@@ -87,7 +87,8 @@ def _merged(sittings: Merged | Sitting | Sequence[AnySitting]) -> Merged:
     return merge([sittings] if isinstance(sittings, Sitting) else sittings)
 
 
-def _harmless(cell: object) -> object:
+def harmless(cell: object) -> object:
+    """Give a cell of a table; a text that begins as a formula does gets an apostrophe before it."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 

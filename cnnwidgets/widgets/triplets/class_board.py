@@ -19,6 +19,7 @@ from cnnwidgets.widgets.triplets.class_look import BoardDesk, BoardLook, BoardQu
 from cnnwidgets.widgets.triplets.class_panels import ClassPanels
 from cnnwidgets.widgets.triplets.parties import parties_of
 from cnnwidgets.widgets.triplets.repeated_look import RepeatedLook
+from cnnwidgets.widgets.triplets.uploads import uploaded
 
 CHOICES = ("people", "network", "layer", "measure", "method")
 OFTEN = 0.2
@@ -223,8 +224,8 @@ class ClassBoard(ClassExports):
         self._assemble(row, self._panels.main, self._panels.strip)
 
     def _brought_in(self, change: Any) -> None:
-        for file in change["new"]:
-            self._files.bring_in(words.shortened(str(file["name"])), bytes(file["content"]))
+        for name, content in uploaded(change["new"]):
+            self._files.bring_in(name, content)
         if change["new"]:
             self._upload.value = ()  # the same file may be chosen again
             self.look()

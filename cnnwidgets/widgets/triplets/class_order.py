@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from cnnwidgets.widgets.triplets.objects import Objects
@@ -42,6 +40,10 @@ def ordered(
 
 def _leaves(similarity: Tensor) -> NDArray[np.int64]:
     """Give the order of hierarchical clustering by the mean over pairs, neighbours side by side."""
+    # Here, since only a class needs them: they take 40 MB and half a second to import.
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
     apart = (1 - similarity).clamp_min(0).fill_diagonal_(0).nan_to_num(1.0).numpy()
     tree = linkage(squareform(apart, checks=False), "average", optimal_ordering=True)
     leaves: NDArray[np.int64] = leaves_list(tree)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import ipywidgets
 from torch import Tensor
 
 from cnnwidgets.views import Fold, Matrix, NumberRow, Table, Verdict, layout, words
@@ -36,7 +35,7 @@ class ClassPanels:
     """
 
     def __init__(self) -> None:
-        self.plan = ipywidgets.Label()
+        self.plan = layout.plain()
         self.counts, self.agreements = NumberRow(), NumberRow()
         self.matrices = (Matrix(unknown=NEVER), Matrix(unknown="not known to it"))
         self.verdict, self.pair = Verdict(), Verdict()

@@ -82,7 +82,8 @@ class TripletControls:
     def _temperature_chosen(self, change: Any) -> None:
         owner: Any = self._owner
         if _step(owner.temperature) != change["new"]:
-            owner.temperature = 2 ** (change["new"] / PER_DOUBLING)
+            doublings = change["new"] / PER_DOUBLING
+            owner.temperature = 2 ** max(COLDEST, min(HOTTEST, doublings))
 
 
 def _step(temperature: float) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import ipywidgets
 import numpy as np
 
 from cnnwidgets.views import DimensionRows, Triplet, Verdict, layout
@@ -46,7 +45,7 @@ class TripletPanels:
     def __init__(self) -> None:
         self.asked: Trial | None = None  # the triplet that stands there
         self.triplet, self.tally, self.verdict = Triplet(), Verdict(), Verdict()
-        self.bounds = ipywidgets.Label()
+        self.bounds = layout.plain()
         self._revealed: tuple[AgentLook | None, AgentLook | None] = (None, None)
         self.rows = tuple(DimensionRows(agent=slot) for slot in SLOTS)
         self.main = layout.triplet_main(

@@ -19,6 +19,7 @@ from cnnwidgets.views import Fold, layout, words
 from cnnwidgets.views.sitting_page import sitting_page
 from cnnwidgets.widgets.triplets.objects import Objects
 from cnnwidgets.widgets.triplets.pictures import TripletPictures
+from cnnwidgets.widgets.triplets.uploads import uploaded
 
 CONSENT = (
     "Each answer is kept with its time in milliseconds and a random number, and nothing else: no "
@@ -72,7 +73,7 @@ class SittingStrip:
         self.log = self._new_log()
         self.others: list[Sitting] = []
         self.fold = Fold(title="Sitting", notes=[self._consent])
-        self._said = ipywidgets.Label()
+        self._said = layout.plain()
         self._upload = ipywidgets.FileUpload(
             accept=".jsonl", multiple=True, description="Bring in files"
         )
@@ -236,9 +237,9 @@ class SittingStrip:
 
     def _brought_in(self, change: Any) -> None:
         wrong = []
-        for file in change["new"]:
+        for name, content in uploaded(change["new"]):
             try:
-                self.bring_in(bytes(file["content"]), words.shortened(str(file["name"])))
+                self.bring_in(content, name)
             except (ValueError, OSError) as error:
                 wrong.append(str(error))
         if change["new"]:

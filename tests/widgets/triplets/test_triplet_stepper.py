@@ -55,8 +55,9 @@ def click(stepper, column: int, rt_ms: int = 700) -> None:
 
 
 def press(stepper, name: str) -> None:
-    count = stepper._panels.triplet.pressed.get("count", 0) + 1
-    stepper._panels.triplet.set_state({"pressed": {"name": name, "count": count}})
+    view = stepper._panels.triplet
+    count = view.pressed.get("count", 0) + 1
+    view.set_state({"pressed": {"name": name, "trial": view.trial, "count": count}})
 
 
 def sentence(stepper) -> str:
