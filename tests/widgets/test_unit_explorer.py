@@ -400,7 +400,8 @@ def test_the_model_is_left_as_found_after_an_error_in_its_pass(inline, error):
         else:
             explorer._controls.picture.set_state({"index": 1})
             inline.rest()
-            assert explorer.error == "planted"
+            assert "fails at '3'" in explorer.error
+            assert "(ValueError: planted)" in explorer.error
     broken.clear()
     explorer._controls.picture.set_state({"index": 2})
     inline.rest()
