@@ -116,6 +116,39 @@ def test_the_real_one_in_a_fresh_interpreter() -> None:
     assert run.stdout.strip() == "7", run.stderr
 
 
+def test_the_compiler_is_imported_once_it_is_asked() -> None:
+    script = (
+        "import sys\n"
+        "from cnnwidgets.models.torchvision_import import import_torchvision\n"
+        "import_torchvision()\n"
+        "assert not {'torch._dynamo', 'torch._dynamo.utils', 'sympy'} & set(sys.modules)\n"
+        "from torchvision.ops.roi_align import is_compile_supported as asked\n"
+        "answer = asked('cpu')\n"
+        "from torch._dynamo.utils import is_compile_supported\n"
+        "assert answer is is_compile_supported('cpu') and asked is not is_compile_supported\n"
+        "print(sys.modules['torch._dynamo.utils'].__file__)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120
+    )
+    assert run.stdout.strip().endswith("utils.py"), run.stderr
+
+
+def test_a_torchvision_that_wants_more_of_the_compiler_has_it(
+    planted: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name == "torch._dynamo.utils"]:
+        monkeypatch.delitem(sys.modules, name)
+    planted(
+        "from torch._dynamo.utils import counters", models="import torch._dynamo.utils as utils"
+    )
+    assert (
+        import_torchvision()._meta_registrations.counters
+        is import_module("torch._dynamo.utils").counters
+    )
+    assert sys.modules["torch._dynamo.utils"].__file__
+
+
 def _ours(name: str) -> bool:
     return name.partition(".")[0] == "torchvision"
 

@@ -4,18 +4,12 @@ The numbers are logged: `make test-slow ARGS="-k long_runs --log-cli-level=INFO"
 """
 
 import asyncio
-import ctypes
-import gc
-import logging
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
 
-import psutil
 import pytest
 import torch
-from ipywidgets.widgets.widget import _instances  # Widget.widgets warns
 
 from cnnwidgets.data import load_images
 from cnnwidgets.models import VisionModel, load_model, wrap_model
@@ -23,28 +17,16 @@ from cnnwidgets.widgets import UnitExplorer, at_rest, unit_look
 from cnnwidgets.widgets.scheduler import Lane, process_lane
 from tests.as_found import model_as_found
 from tests.graph.networks import Residual
+from tests.widgets.left_behind import Watch
 
 pytestmark = pytest.mark.slow
 
 ROUND, ROUNDS = 500, 20
-"""Every round makes the same moves, so what the first has made new the others find again."""
-
-GROWTH = 20e6
-"""Bytes by which the process may grow after the first round."""
 
 ORDER = (0, 2, 1, 2, 2)
 """Whose turn it is: the small network is quick, and the large ones see every layer in a round."""
 
 RULES = ("deconvnet", "saliency", "guided")
-
-
-class Left(NamedTuple):
-    """What is there after a round."""
-
-    widgets: int
-    tensors: int
-    hooks: tuple[int, ...]
-    threads: int
 
 
 def networks() -> list[VisionModel]:
@@ -100,45 +82,10 @@ def go_home(explorer: UnitExplorer, settle: object) -> None:
         settle()
 
 
-def left(among: list[UnitExplorer]) -> Left:
-    gc.collect()
-    modules = [
-        module
-        for explorer in among
-        for module in (explorer.selection.model.module, explorer.selection.model.twin.module)
-    ]
-    return Left(
-        widgets=len(_instances),
-        tensors=sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects()),
-        hooks=tuple(
-            sum(len(part._forward_hooks) + len(part._forward_pre_hooks) for part in whole.modules())
-            for whole in modules
-        ),
-        threads=psutil.Process().num_threads(),
-    )
-
-
-class Watch:
-    """Compares what is there after each round with what was there after the first."""
-
-    def __init__(self, among: list[UnitExplorer]) -> None:
-        self._among, self._first, self._moves = among, None, 0
-
-    def end_round(self) -> None:
-        self._moves += ROUND
-        found, held = left(self._among), psutil.Process().memory_info().rss
-        # The C library holds back what was freed, in pieces: some 100 MB here. A leak is not freed.
-        if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-            trim(0)
-        used = psutil.Process().memory_info().rss
-        self._first = self._first or (found, used)
-        grown = used - self._first[1]
-        words = "%5d moves: %s, %+.1f MB in use, and %.1f MB held back by the C library"
-        logging.getLogger(__name__).info(
-            words, self._moves, found, grown / 1e6, (held - used) / 1e6
-        )
-        assert found == self._first[0]
-        assert grown <= GROWTH
+def watch_over(among: list[UnitExplorer]) -> Watch:
+    selections = [explorer.selection for explorer in among]
+    modules = [part for s in selections for part in (s.model.module, s.model.twin.module)]
+    return Watch(modules, length=ROUND)
 
 
 def test_10_000_moves_inline(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
@@ -147,7 +94,7 @@ def test_10_000_moves_inline(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setattr(unit_look, "preview_dtype", lambda device: torch.bfloat16)
     lane = Lane(inline=True, clock=lambda: 0.0)
     with explorers(lane) as among:
-        watch, answered = Watch(among), 0
+        watch, answered = watch_over(among), 0
         for _ in range(ROUNDS):
             for step in range(ROUND):
                 explorer = move(step, among)
@@ -169,7 +116,7 @@ def test_10_000_moves_through_the_worker_of_the_process(monkeypatch: pytest.Monk
 
     async def scenario() -> None:
         with explorers(process_lane()) as among:
-            watch = Watch(among)
+            watch = watch_over(among)
 
             def settle() -> None:
                 for explorer in among:

@@ -7,9 +7,9 @@ from collections import Counter
 from typing import Literal
 
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
+from cnnwidgets.engines.alignment.ranks import ranks
 from cnnwidgets.engines.choices.choosing import logits, probabilities
 from cnnwidgets.engines.choices.triplets import (
     Array,
@@ -212,5 +212,5 @@ def _both(first: Array, second: Array) -> tuple[Tensor, Tensor]:
 
 def _ranks(probabilities: Tensor) -> Tensor:
     """Give ranks among all numbers, equals their mean rank, as a share of all, 0..1."""
-    ranks = torch.from_numpy(rankdata(probabilities.flatten().numpy()))
-    return ((ranks - 1) / max(len(ranks) - 1, 1)).view_as(probabilities)
+    found = ranks(probabilities.flatten())
+    return ((found - 1) / max(len(found) - 1, 1)).view_as(probabilities)

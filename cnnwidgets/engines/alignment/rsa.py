@@ -7,9 +7,9 @@ from math import inf
 from typing import Literal
 
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
+from cnnwidgets.engines.alignment.ranks import ranks
 from cnnwidgets.engines.choices.triplets import Array, rows, tensor
 from cnnwidgets.engines.shares import middle
 from cnnwidgets.results import Progress, no_progress
@@ -156,7 +156,7 @@ def _standard(matrix: Tensor, counted: Tensor, ranked: bool, name: str) -> Tenso
     """Give a matrix whose entries that count have mean 0 and variance 1; the others are 0."""
     values = matrix[counted]
     if ranked:
-        values = torch.from_numpy(rankdata(values.numpy()))
+        values = ranks(values)
     centred = values - values.mean()
     scale = centred.square().mean().sqrt()
     if float(scale) <= EQUAL * float(values.abs().max()):
