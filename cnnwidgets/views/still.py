@@ -11,16 +11,19 @@ from cnnwidgets.views.layout import NO_MATHS
 QUALITY = 85
 """Of the JPEG: the notebook's file holds one still of some 60 kB for each explorer."""
 
+# The still waits for the live explorer, which hides it for good: else it would flash at each run.
 # Where Lab has no widget behind an output it says "model not found", without an element: put away,
 # since the still beneath says more. A notebook that is not trusted drops this, and shows neither.
 _STYLE = (
-    ".jp-OutputArea-child:has(+ .jp-OutputArea-child [data-cw-still])"
+    "@keyframes cw-still { from { opacity: 0; max-height: 0; overflow: hidden } }"
+    " [data-cw-still] { margin: 0; animation: cw-still 0.1s 3s backwards }"
+    " .jp-OutputArea-child:has(~ .jp-OutputArea-child [data-cw-still])"
     " > .jupyter-widgets:not(:has(*)) { display: none }"
 )
 
 
 def still_html(key: str, png: bytes, alt: str, caption: str) -> str:
-    """Give a picture with its caption as HTML that needs nothing else.
+    """Give a picture with its caption as HTML that needs nothing else, neither fonts nor scripts.
 
     Parameters
     ----------
@@ -35,7 +38,7 @@ def still_html(key: str, png: bytes, alt: str, caption: str) -> str:
     """
     shown = f'<img src="{_data(png)}" alt="{escape(alt)}" style="max-width: 100%">'
     return (
-        f'<figure data-cw-still="{escape(key)}" class="{NO_MATHS}" style="margin: 0">'
+        f'<figure data-cw-still="{escape(key)}" class="{NO_MATHS}">'
         f"<style>{_STYLE}</style>"
         f"{shown if png else f'<p>{escape(alt)}</p>'}"
         f"<figcaption><small>{escape(caption)}</small></figcaption></figure>"

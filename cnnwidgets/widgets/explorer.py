@@ -39,6 +39,8 @@ class Explorer(ipywidgets.VBox):
 
     size = t.Enum(("normal", "projector"), "normal")
     """"projector" shows everything twice as large."""
+    still = t.Bool(True)
+    """The notebook keeps a still picture of what is shown, for readers without a kernel."""
     busy = t.Bool(False, read_only=True)
     """An answer is on its way."""
     error = t.Unicode("", read_only=True)
@@ -55,7 +57,7 @@ class Explorer(ipywidgets.VBox):
             raise TypeError(f"{type(self).__name__} has no trait {', '.join(unknown)}")
         super().__init__(**state)
         key, name = uuid.uuid4().hex, type(self).__name__
-        self._still_picture = StillPicture(key, name, self._still)
+        self._still_picture = StillPicture(key, name, self._still, lambda: not self.busy)
         self._status = StatusLine(buttons=self.exports, still=key)
         self._status.observe(self._pressed, "pressed")
         self._slot = Slot(
@@ -107,26 +109,21 @@ class Explorer(ipywidgets.VBox):
         super().close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}: {self._alt() or 'nothing is shown yet'}"
+        return f"{type(self).__name__}: {next(iter(self._words()), 'nothing is shown yet')}"
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        if self.still:
+            self._still_picture.follow()
+        name = type(self).__name__
+        return {**super()._repr_mimebundle_(**options), "text/plain": f"{name}, live with a kernel"}
 
-        live = self._repr_mimebundle_()
-        live["text/plain"] = f"{type(self).__name__}: live where a kernel runs; a still follows"
-        display(live, raw=True)
-        self._still_picture.display()
+    def _words(self) -> list[str]:
+        """Say what is shown, for those who do not see it: the main thing first."""
+        return [view.alt for view in _views(self) if view.alt]
 
-    def _alt(self) -> str:
-        """Say what is shown, for those who do not see it."""
-        return " ".join(view.alt for view in _views(self) if view.alt)
-
-    def _still(self) -> tuple[bytes, str]:
+    def _still(self) -> tuple[bytes, list[str]]:
         """Give what stands in a saved notebook without a kernel: a PNG file, and its words."""
-        try:
-            return self.png(), self._alt()
-        except RuntimeError:  # nothing is shown yet
-            return b"", repr(self)
+        return (self.png(), self._words()) if self._shown is not None else (b"", [])
 
     def _assemble(self, *rows: ipywidgets.Widget) -> None:
         explorer_root(self, *rows, self._status)

@@ -62,6 +62,12 @@ def test_every_explorer_shows_names_as_text(opened):
         assert hostile.NAMES[7] in text and hostile.NAMES[0] in text
     assert hostile.FILES[3] in unit and hostile.NAMES[7] in words and hostile.FILES[0] in words
     assert hostile.NAMES[8] in pictures
+    offered = opened.evaluate(
+        "() => [...document.querySelectorAll('datalist option')].map(o => o.value)"
+    )
+    kinds = [hostile.FILES[0], hostile.FILES[1], *hostile.NAMES[7:9]]
+    assert opened.ask("[*pictured._parties.objects.categories]") == sorted(kinds)
+    assert {*kinds} <= {*offered} and f"{hostile.FILES[0]}/" in pictures
 
 
 def test_panels_errors_and_groups_show_them_as_text(opened):
@@ -81,7 +87,7 @@ def test_panels_errors_and_groups_show_them_as_text(opened):
 
 
 def test_the_still_of_a_saved_notebook_shows_them_as_text(opened, lab, chromium):
-    opened.ask("[e._still_picture._look() for e in (units, tuning, stepper, pictured, board)]")
+    opened.ask("[e._still_picture._update() for e in (units, tuning, stepper, pictured, board)]")
     opened.page.wait_for_timeout(1000)
     opened.save()
     opened.shut_down()

@@ -237,7 +237,7 @@ def test_other_bad_input() -> None:
         ):
             found.update([3, number])
     assert found.count == 0
-    module = nn.Sequential(nn.Flatten(2), nn.Linear(64, 64))
+    module = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Flatten(2))
     rows = wrap_model(module, input_shape=(3, 8, 8), mean=(0,) * 3, std=(1,) * 3, name="Rows")
     with pytest.raises(ValueError, match=r"of Rows has shape \[3, 64\]; tuning takes maps"):
         tuning(rows, "1")

@@ -92,12 +92,16 @@ class TripletExports(AgentChoice):
             raise RuntimeError("nothing is revealed yet that could be exported; answer first")
         return triplet_figure(self.result, self._chosen, self._desk.pictures)
 
-    def _still(self) -> tuple[bytes, str]:
-        # Before the answer the pictures alone: the notebook must tell nothing either.
+    def _words(self) -> list[str]:
         look: TripletLook | None = self._shown
-        if look is None or self._chosen >= 0:
-            return super()._still()
-        return unanswered_figure(look, self._desk.pictures), " ".join(picture_alts(look, -1))
+        return [] if look is None else [" ".join(picture_alts(look, -1))]
+
+    def _still(self) -> tuple[bytes, list[str]]:
+        # The pictures alone: the notebook tells neither who took out what nor what is to be found.
+        look: TripletLook | None = self._shown
+        if look is None:
+            return b"", []
+        return unanswered_figure(look, self._desk.pictures), self._words()
 
     def _question(self) -> Question:
         raise NotImplementedError

@@ -247,7 +247,6 @@ class TripletStepper(TripletExports):
         """Reveal what everybody takes out, and why."""
         assert self.result is not None
         self._panels.reveal(self.result, self._chosen, [*map(self._missing, (0, 1))])
-        self._still_picture.renew()
 
     def _missing(self, slot: int) -> str:
         """Say why an agent says nothing of this triplet."""
