@@ -44,12 +44,33 @@ def _parser() -> argparse.ArgumentParser:
     get.set_defaults(run=_get)
     where = actions.add_parser("where", help="the folder that fetched weights are kept in")
     where.set_defaults(run=_where)
-    doctor = commands.add_parser("doctor", help="what stands in the way here, and what to do")
-    doctor.add_argument("--json", action="store_true", help="for programs (see Report.to_json)")
-    doctor.add_argument("--offline", action="store_true", help="ask no server")
-    doctor.set_defaults(run=_doctor)
+    _add_doctor(commands)
     _add_things(commands.add_parser("things", help="THINGS' objects and what people choose"))
     return parser
+
+
+def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    what = "what stands in the way here, and what to do"
+    doctor = commands.add_parser(
+        "doctor",
+        help=what,
+        description=f"Tell {what}: versions, front end, environments, devices, memory, files, "
+        "network. Nothing is changed.",
+        epilog="Exit status: 0 without a fault, 1 with one; notes do not count.",
+    )
+    doctor.add_argument(
+        "--json",
+        action="store_true",
+        help="print JSON for programs: of each finding its topic, name, state (ok, note or "
+        "fault), text, remedy and value",
+    )
+    doctor.add_argument(
+        "--offline",
+        action="store_true",
+        help="ask no server; otherwise those that weights and data come from, and pip's index, "
+        "are asked for seconds",
+    )
+    doctor.set_defaults(run=_doctor)
 
 
 def _add_things(things: argparse.ArgumentParser) -> None:

@@ -126,7 +126,8 @@ def _reclaimable(group: Path) -> int:
     except OSError:
         return 0
     known = dict(line.split(" ", 1) for line in lines if " " in line)
-    found = _positive(known.get("inactive_file", known.get("total_inactive_file", "")))
+    # In version 1 only what is called total counts the groups below, as the usage does.
+    found = _positive(known.get("total_inactive_file", known.get("inactive_file", "")))
     return int(found or 0)
 
 

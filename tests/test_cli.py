@@ -52,6 +52,17 @@ def test_where_things_are(own_cache: Path, capsys: pytest.CaptureFixture[str]) -
     assert not own_cache.parent.exists()
 
 
+def test_the_doctor_explains_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["doctor", "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "Exit status: 0 without a fault, 1 with one" in lines[-1]
+
+
 @pytest.mark.parametrize("words", [[], ["things"], ["weights"], ["things", "list"]])
 def test_what_is_no_command_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):

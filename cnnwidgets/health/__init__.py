@@ -13,7 +13,8 @@ def doctor(*, offline: bool = False) -> Report:
 
     Parameters
     ----------
-    offline : ask no server; otherwise those that weights and data are fetched from get 3 seconds.
+    offline : ask no server; otherwise those that weights and data are fetched from get 3 seconds
+        to answer, and pip 8 to ask its index.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -46,7 +47,8 @@ def _checked(device: torch.device) -> Finding:
     except (RuntimeError, TypeError, NotImplementedError) as error:
         return Finding(TOPIC, name, _state(device), f"it cannot compute ({reason(error)})", remedy)
     if not found <= self_check.TOLERANCE:
-        text = f"its numbers are wrong: they are {found:.1g} off"
+        off = f"they are {found:.1g} off" if math.isfinite(found) else "NaN or infinity comes out"
+        text = f"its numbers are wrong: {off}"
         return Finding(TOPIC, name, _state(device), text, remedy, found)
     text = f"computes right, forward and back ({found:.1g} off)"
     if device.type == "mps":

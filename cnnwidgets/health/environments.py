@@ -8,11 +8,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from cnnwidgets.health.findings import Finding
+from cnnwidgets.health.findings import Finding, State
+from cnnwidgets.health.interpreters import is_this, prefix_of_process, prefix_of_script
+from cnnwidgets.health.paths import GONE, barred, same
 
 TOPIC = "environments"
 
@@ -25,10 +26,12 @@ class Server:
     ----------
     prefix : of its environment; None where it cannot be known.
     running : it is the one that started this kernel.
+    command : that would start it; "" where there is none on PATH.
     """
 
     prefix: Path | None
     running: bool = False
+    command: str = ""
 
     @property
     def elsewhere(self) -> bool:
@@ -42,20 +45,12 @@ class Server:
         return str(self.prefix / ("python.exe" if os.name == "nt" else "bin/python"))
 
 
-def same(one: Path, other: Path) -> bool:
-    """Tell whether two paths lead to one place."""
-    try:
-        return one.resolve() == other.resolve()
-    except (OSError, RuntimeError):  # a loop of links
-        return False
-
-
 def server() -> Server:
     """Find the server: of this kernel, or the one that the command ``jupyter`` would start."""
     if in_kernel():
-        return Server(_prefix_of_process(os.environ.get("JPY_PARENT_PID", "")), running=True)
-    command = shutil.which("jupyter")
-    return Server(Path(command).parent.parent if command else None)
+        return Server(prefix_of_process(os.environ.get("JPY_PARENT_PID", "")), running=True)
+    command = shutil.which("jupyter") or shutil.which("jupyter-lab")  # pipx gives the latter only
+    return Server(prefix_of_script(Path(command)) if command else None, command=command or "")
 
 
 def in_kernel() -> bool:
@@ -65,40 +60,19 @@ def in_kernel() -> bool:
     return bool(found is not None and found.initialized())
 
 
-def _prefix_of_process(number: str) -> Path | None:
-    """Give the prefix of the interpreter that a process runs; None where the system hides it."""
-    if not number.isdecimal():
-        return None
-    try:
-        psutil = import_module("psutil")  # comes with ipykernel
-        process = psutil.Process(int(number))
-        program = process.cmdline()[0]
-        if os.path.dirname(program):
-            path = Path(process.cwd(), program)
-        else:
-            path = Path(shutil.which(program, path=process.environ().get("PATH")) or process.exe())
-    except (ImportError, OSError, IndexError, ValueError):
-        return None
-    except Exception as error:
-        if type(error).__module__.startswith("psutil"):  # it is gone, or another user's
-            return None
-        raise
-    # Links are not followed: the interpreter of an environment is one to that of the system.
-    return path.parent.parent if path.exists() else None
-
-
 def told(found: Server) -> Iterator[Finding]:
     """Tell where the server is, and whether that is where cnnwidgets is."""
     who = "this kernel's server" if found.running else "the jupyter that a terminal here starts"
-    if found.prefix is None and found.running:
-        yield Finding(TOPIC, "server", "note", f"where {who} is installed is not known")
+    beside = f'"{sys.executable}" -m jupyterlab starts the one beside cnnwidgets'
+    if found.prefix is None and (found.running or found.command):
+        named = f" ({found.command})" if found.command else ""
+        text = f"where {who}{named} is installed is not known"
+        yield Finding(TOPIC, "server", "note", text, beside)
     elif found.prefix is None:
-        text = f'no jupyter is on PATH; "{sys.executable}" -m jupyterlab starts the one here'
-        yield Finding(TOPIC, "server", "ok", text)
+        yield Finding(TOPIC, "server", "ok", "no jupyter is on PATH", beside)
     elif found.elsewhere:
         text = f"{who} is in {found.prefix}, cnnwidgets in {sys.prefix}"
-        remedy = f'"{sys.executable}" -m jupyterlab starts the one beside cnnwidgets'
-        yield Finding(TOPIC, "server", "note", text, remedy, str(found.prefix))
+        yield Finding(TOPIC, "server", "note", text, beside, str(found.prefix))
     else:
         text = f"{who} is in the same environment, {sys.prefix}"
         yield Finding(TOPIC, "server", "ok", text, value=str(found.prefix))
@@ -110,12 +84,10 @@ def kernels() -> Iterator[Finding]:
 
     register = f'"{sys.executable}" -m ipykernel install --user --name cnnwidgets'
     found = _specs([Path(folder) for folder in jupyter_path("kernels")])
-    here = sorted(name for name, program in found.items() if _is_this(program))
+    here = sorted(name for name, program in found.items() if program is None or is_this(program))
     for name, program in sorted(found.items()):
-        if program is not None and not program.exists():
-            text = f"its interpreter {program} is not there"
-            remedy = f'{register}, and "{sys.executable}" -m jupyter kernelspec remove {name}'
-            yield Finding(TOPIC, f"kernel {name}", "fault", text, remedy, str(program))
+        if program is not None and (why := barred(program)):
+            yield _without_interpreter(name, program, why)
     python3 = found.get("python3")
     if here:
         text = f"this interpreter is run by {', '.join(here)}"
@@ -126,6 +98,19 @@ def kernels() -> Iterator[Finding]:
         text = "none of them runs this interpreter, so notebooks do not find cnnwidgets"
         remedy = f"{register}, then choose the kernel cnnwidgets in the notebook"
         yield Finding(TOPIC, "kernels", "fault", text, remedy, [])
+
+
+def _without_interpreter(name: str, program: Path, why: str) -> Finding:
+    """Tell of a kernel that cannot start: a leftover, unless it is the one that notebooks name."""
+    remedy = f'"{sys.executable}" -m jupyter kernelspec remove {name}'
+    state: State = "note"
+    text = f"its interpreter is {program}, and {why}"
+    if name == "python3":
+        state = "fault"
+        text += "; this is the name of the kernel that most notebooks ask for"
+    if why != GONE:
+        remedy = f"let yourself read that folder, or {remedy}"
+    return Finding(TOPIC, f"kernel {name}", state, text, remedy, str(program))
 
 
 def _specs(folders: list[Path]) -> dict[str, Path | None]:
@@ -141,10 +126,3 @@ def _specs(folders: list[Path]) -> dict[str, Path | None]:
             if name not in found and "python" in Path(program).name:
                 found[name] = Path(program) if os.path.isabs(program) else None
     return found
-
-
-def _is_this(program: Path | None) -> bool:
-    # Links are not followed: the interpreters of many environments are links to one.
-    if program is None:
-        return True
-    return Path(os.path.abspath(program)).parent == Path(os.path.abspath(sys.executable)).parent

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from cnnwidgets import cache as user_cache
 from cnnwidgets.health.findings import Finding, reason
-from cnnwidgets.health.versions import pip
+from cnnwidgets.health.paths import GONE, barred
+from cnnwidgets.health.versions import installed, pip
 
 TOPIC = "files"
 EMBEDDED = ("squeezenet1_1", "alexnet")
@@ -73,6 +74,55 @@ def weights() -> Iterator[Finding]:
             yield Finding(TOPIC, f"weights {name}", "ok", text, value=size)
 
 
+def fetched_weights() -> Iterator[Finding]:
+    """Read the weights in the user's cache that networks would take."""
+    if installed("torch") is None:
+        return  # told already
+    from cnnwidgets.models import catalogue, stored_weights, torchvision_nets
+
+    whole, broken = [], 0
+    known = dict.fromkeys([*catalogue.TITLES, *torchvision_nets.names()])
+    for name in known if os.path.isdir(stored_weights.folder()) else ():
+        network = catalogue.find_network(name)
+        path = stored_weights.in_cache(network)
+        if path is None:
+            continue
+        fault = _unusable(path)
+        if fault:
+            again = "those that come with cnnwidgets take its place"
+            if network.embedded != "whole":
+                again = f'"{sys.executable}" -m cnnwidgets weights get {name}'
+            remedy = f'rm "{path}", then {again}'
+            yield Finding(TOPIC, f"fetched weights {name}", "fault", fault, remedy, str(path))
+            broken += 1
+        else:
+            whole.append(name)
+    if whole or not broken:
+        text = f"whole: {', '.join(whole)}" if whole else "none, and none need be"
+        yield Finding(TOPIC, "fetched weights", "ok", text, value=whole)
+
+
+def _unusable(path: Path) -> str:
+    """Say what is wrong with a file of weights, by the SHA-256 it is published with or by reading.
+
+    Formats of weights have no checksum; where none is published, only what cannot be read shows.
+    """
+    from cnnwidgets.models.weights_file import named_sha256, read_file
+
+    digits = named_sha256(path.name)
+    try:
+        if not digits:
+            read_file(path)
+            return ""
+        with path.open("rb") as opened:
+            found = hashlib.file_digest(opened, "sha256").hexdigest()
+    except (OSError, ValueError) as error:
+        return str(error)
+    if found.startswith(digits):
+        return ""
+    return f"'{path}' was cut short or changed: it is not what was published under that name"
+
+
 def _finite(values: object) -> bool:
     import numpy as np
 
@@ -83,7 +133,7 @@ def cache() -> Iterator[Finding]:
     """Write to the user's cache, and tell how much room is left there."""
     folder = user_cache.folder()
     elsewhere = "export CNNWIDGETS_CACHE=FOLDER names one of your own"
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    missing = [place for place in (folder, *folder.parents) if barred(place) == GONE]
     try:
         with user_cache.scratch() as place:
             (place / "written").write_bytes(b"cnnwidgets")
@@ -116,8 +166,8 @@ def data() -> Iterator[Finding]:
     named = os.environ.get("CNNWIDGETS_DATA", "").strip()
     if not named:
         yield Finding(TOPIC, "CNNWIDGETS_DATA", "ok", "not set, and need not be")
-    elif not Path(named).expanduser().is_dir():
-        text = f"it names '{named}', and no such folder is there"
+    elif not os.path.isdir(folder := os.path.expanduser(named)):
+        text = f"it names '{named}', and {barred(Path(folder)) or 'it is no folder'}"
         remedy = "export CNNWIDGETS_DATA=FOLDER, or unset CNNWIDGETS_DATA"
         yield Finding(TOPIC, "CNNWIDGETS_DATA", "fault", text, remedy, named)
     else:
@@ -133,7 +183,7 @@ def things() -> Iterator[Finding]:
         found = load_things()
     except FileNotFoundError:
         text = "not here; the odd-one-out explorer then compares networks with you only"
-        yield Finding(TOPIC, "THINGS", "ok", f"{text} ({get} fetches them)")
+        yield Finding(TOPIC, "THINGS", "ok", text, get)
     except (OSError, ValueError) as error:
         remedy = f"remove that file, then {get}"
         yield Finding(TOPIC, "THINGS", "fault", str(error), remedy)

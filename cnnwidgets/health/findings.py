@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import math
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -12,6 +14,10 @@ Check = Callable[[], Iterable["Finding"]]
 
 MARKS: dict[State, str] = {"ok": "[ok]   ", "note": "[note] ", "fault": "[FAULT]"}
 """In plain ASCII: every terminal shows them."""
+
+INDENT = " " * 10
+WIDTH = 80
+"""Columns of the narrowest usual terminal; only commands, which are copied, are longer."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +86,12 @@ class Report:
         str
             ``{"cnnwidgets": version, "healthy": bool, "findings": [{"topic", "name", "state",
             "text", "remedy", "value"}, ...]}``: the attributes of `Finding`. Keys, topics, names
-            and states stay; texts and remedies may be worded otherwise.
+            and states stay; texts and remedies may be worded otherwise. Numbers that are not
+            finite are null.
         """
-        told = [asdict(finding) for finding in self.findings]
+        told = [{**asdict(finding), "value": _finite(finding.value)} for finding in self.findings]
         whole = {"cnnwidgets": self.version, "healthy": self.healthy, "findings": told}
-        return json.dumps(whole, indent=2, default=str)
+        return json.dumps(whole, indent=2, default=str, allow_nan=False)
 
     def _lines(self) -> Iterator[str]:
         yield f"cnnwidgets {self.version}"
@@ -93,12 +100,33 @@ class Report:
             if finding.topic != topic:
                 topic = finding.topic
                 yield f"\n{topic}"
-            yield f"  {MARKS[finding.state]} {finding.name}: {finding.text}"
+            yield _wrapped(f"  {MARKS[finding.state]} ", f"{finding.name}: {finding.text}")
             if finding.remedy:
-                yield f"          -> {finding.remedy}"
+                yield f"{INDENT}-> {finding.remedy}"  # in one line, to be copied
         faults, notes = len(self.of("fault")), len(self.of("note"))
         ended = "no fault" if not faults else f"{faults} fault{'s' * (faults != 1)}"
         yield f"\n{ended}, {notes} note{'s' * (notes != 1)}"
+
+
+def _wrapped(start: str, text: str) -> str:
+    """Lay text out in lines; paths stay whole, however long."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _finite(value: Any) -> Any:
+    """Give a value as JSON can say it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def looked(topic: str, name: str, check: Check) -> Iterator[Finding]:
@@ -107,7 +135,8 @@ def looked(topic: str, name: str, check: Check) -> Iterator[Finding]:
         yield from check()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken package may raise anything
         text = f"could not be looked at ({reason(error)})"
-        yield Finding(topic, name, "note", text)
+        remedy = "mend what the error names, then run the doctor again; all else here holds"
+        yield Finding(topic, name, "note", text, remedy)
 
 
 def reason(error: BaseException) -> str:

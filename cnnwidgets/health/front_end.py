@@ -7,6 +7,7 @@ or older than the half in the kernel, is what "model not found" means.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -15,11 +16,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from cnnwidgets.health.environments import Server, same
+from cnnwidgets.health.environments import Server
 from cnnwidgets.health.findings import Finding
+from cnnwidgets.health.paths import same
 from cnnwidgets.health.versions import installed
 
 TOPIC = "front end"
+BROUGHT = ("ipywidgets", "anywidget", "bqplot")
+"""What brings all extensions into another environment."""
 
 
 class Extension(NamedTuple):
@@ -64,14 +68,14 @@ def labextensions(server: Server) -> Iterator[Finding]:
 
 def _in_the_other(server: Server) -> Iterator[Finding]:
     """Tell what the JupyterLab on PATH, which is another, would not show."""
-    if not (server.prefix and (server.prefix / "share/jupyter/lab").is_dir()):
+    if not (server.prefix and os.path.isdir(server.prefix / "share/jupyter/lab")):
         return
     found = list(labextensions(replace(server, running=True)))
     lacking = [one.name.removeprefix("labextension ") for one in found if one.state == "fault"]
     if lacking:
         text = f"the JupyterLab in {server.prefix} cannot show all: {', '.join(lacking)}"
-        packages = " ".join(f'"{name}=={installed(name)}"' for name in ("anywidget", "bqplot"))
-        remedy = f'"{server.python}" -m pip install "ipywidgets>=8.1" {packages}'
+        packages = " ".join(f'"{name}=={installed(name)}"' for name in BROUGHT)
+        remedy = f'"{server.python}" -m pip install {packages}'
         yield Finding(TOPIC, "labextensions elsewhere", "note", text, remedy, lacking)
 
 

@@ -17,10 +17,12 @@ IMPORTED = {  # package -> what is imported of it; torchvision has a check of it
     **{name: name for name in ("torch", "numpy", "scipy", "safetensors", "requests", "anywidget")},
     **{"pillow": "PIL.Image", "ipywidgets": "ipywidgets", "bqplot": "bqplot"},
 }
+# Both are also in pyproject.toml, and a test compares them: what is needed before cnnwidgets can
+# be installed, and what its users need not have, is not in the list of what it requires.
 FRONT_ENDS = {  # package -> what works, None for anything
     "jupyterlab": ">=4.2",
-    "notebook": ">=7",
-    "voila": ">=0.5",
+    "notebook": ">=7.2",
+    "voila": ">=0.5.7",
     "jupyterlab-widgets": ">=3,<4",
     "jupyter-server": None,
 }
@@ -45,8 +47,9 @@ def python() -> Iterator[Finding]:
     found = platform.python_version()
     text = f"{found} on {platform.system()} {platform.machine()}, {sys.executable}"
     if sys.version_info < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
         remedy = "python3.12 -m venv .venv && .venv/bin/python -m pip install cnnwidgets"
-        yield Finding(TOPIC, "python", "fault", f"{text}; 3.11 is needed", remedy, found)
+        yield Finding(TOPIC, "python", "fault", f"{text}; {oldest} is needed", remedy, found)
     else:
         yield Finding(TOPIC, "python", "ok", text, value=found)
 
@@ -82,7 +85,8 @@ def front_ends() -> Iterator[Finding]:
             yield _compared(name, wanted or "")
     if installed("jupyterlab") is None:
         text = "not in this environment; a JupyterLab in another one can use this kernel"
-        yield Finding(TOPIC, "jupyterlab", "note", text, pip('"jupyterlab>=4.2"'))
+        wanted = FRONT_ENDS["jupyterlab"]
+        yield Finding(TOPIC, "jupyterlab", "note", text, pip(f'"jupyterlab{wanted}"'))
 
 
 def _compared(name: str, wanted: str) -> Finding:
