@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ HEADERS_AT_ONCE = 2000
 
 A header takes some 40 microseconds on a local disk, and a hundred times that on a slow one.
 """
+
+_LOOKED_AT = 100  # entries of a folder that is not read
 
 
 class LeftOut(NamedTuple):
@@ -77,7 +80,7 @@ def list_folder(folder: Path) -> Listing:
             found = sorted(_walk(folder, category, faults), key=_place)
             names += found
             categories += [category] * len(found)
-    elif inside := [name for name in top.folders if any(_walk(folder, name, {}))]:
+    elif inside := [name for name in top.folders if _holds_pictures(folder / name)]:
         remarks.append(
             f"{shown} holds pictures beside folders of pictures ({_quoted(inside)}): "
             "only the pictures directly in it are read."
@@ -152,6 +155,22 @@ def _walk(folder: Path, category: str, faults: dict[str, str]) -> Iterator[str]:
         faults |= {f"{place}/{name}": fault for name, fault in found.faults.items()}
         places += [f"{place}/{name}" for name in found.folders if name not in found.links]
         yield from (f"{place}/{name}" for name in found.files)
+
+
+def _holds_pictures(folder: Path) -> bool:
+    """Whether pictures lie directly in a folder, as far as its first entries tell.
+
+    Not deeper: the folder around it may be somebody's home.
+    """
+    try:
+        with os.scandir(folder) as found:
+            return any(
+                _suffix(entry.name) in _PICTURES and not entry.name.startswith(".")
+                for entry in islice(found, _LOOKED_AT)
+                if _is_file(entry)
+            )
+    except OSError:
+        return False
 
 
 def _faults(folder: Path, names: list[str]) -> dict[str, str]:

@@ -37,7 +37,8 @@ class ImageSet:
     images : uint8 [h, w, 3] each, of any size, read-only; decoded when asked for.
     categories : one for each picture, or None.
     source : the line of code that makes the set, or None.
-    left_out : every file that was found and is not in the set, with the reason.
+    left_out : every file that was found and is not in the set, with the reason. Of a folder of more
+        than 2000 pictures no header is looked at, so bad files are in the set, and raise when read.
     """
 
     names: tuple[str, ...]

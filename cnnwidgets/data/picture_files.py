@@ -7,8 +7,9 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -41,6 +42,18 @@ DECODER_ERRORS = (
 )
 
 _decoding = threading.RLock()
+_readers: list[int] = []  # the thread that is in the block below, as often as it entered
+
+
+class _WhileReading:
+    """Stands in a filter of warnings where a pattern of modules would: Pillow's, while we read."""
+
+    def match(self, module: str) -> bool:
+        """Tell whether the filter holds for a warning of a module."""
+        return module.startswith("PIL.") and threading.get_ident() in _readers
+
+
+_SILENCE = ("ignore", None, Warning, _WhileReading(), 0)
 
 
 @contextmanager
@@ -49,15 +62,29 @@ def pillow_in_order() -> Iterator[None]:
 
     Whatever other code in the process told it, and until the block ends.
     """
-    with _decoding, warnings.catch_warnings():
-        # No wider: another thread's warnings come through meanwhile.
-        warnings.filterwarnings("ignore", module=r"PIL\.")
+    with _decoding:
+        _stand_in_front()
+        _readers.append(threading.get_ident())
         before = ImageFile.LOAD_TRUNCATED_IMAGES
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:
             yield
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
+            _readers.pop()
+
+
+def _stand_in_front() -> None:
+    """Put our filter before the others, and leave it there: it holds only while we read.
+
+    To take it away, or to put back the filters of before as `warnings.catch_warnings` does, would
+    undo what another thread does to them meanwhile, for good.
+    """
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]
+    if filters[:1] != [_SILENCE]:
+        with suppress(ValueError):
+            filters.remove(_SILENCE)
+        filters.insert(0, _SILENCE)
 
 
 def header_fault(path: Path) -> str | None:
@@ -71,7 +98,7 @@ def header_fault(path: Path) -> str | None:
     except UnidentifiedImageError:
         return _content_fault(path)
     except Image.DecompressionBombError:
-        return f"is too large: at most {PIXEL_LIMIT // 1_000_000} million pixels are read"
+        return _bomb_fault()
     except OSError as error:
         return _not_opened(error) if error.strerror else DAMAGED
     except DECODER_ERRORS:
@@ -88,11 +115,19 @@ def size_fault(width: int, height: int) -> str | None:
     return None
 
 
+def _bomb_fault() -> str:
+    """What Pillow found too large before we could look: by its limit, which the user may change."""
+    own = Image.MAX_IMAGE_PIXELS
+    if own is not None and 2 * own < PIXEL_LIMIT:
+        return f"is too large: PIL.Image.MAX_IMAGE_PIXELS is {own}, and twice as many are read"
+    return f"is too large: at most {PIXEL_LIMIT // 1_000_000} million pixels are read"
+
+
 def _entry_fault(path: Path) -> str | None:
     """What is wrong with a file before it is opened: to open a pipe is to wait for its writer."""
     try:
         found = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # a name that no file can have
         return "is a link that leads nowhere" if path.is_symlink() else "is not there any more"
     except OSError as error:
         return _not_opened(error)

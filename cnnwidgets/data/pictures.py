@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
+from cnnwidgets.data.grey_levels import GreyLevels, grey_levels
 from cnnwidgets.data.names import one_line
 from cnnwidgets.data.picture_files import (
     DAMAGED,
@@ -102,6 +103,10 @@ def _from_image(image: Image.Image, name: str) -> RGBPicture:
     if getattr(image, "tile", None) and getattr(image, "fp", None) is None:
         raise ValueError(f"{name} belongs to a file that is closed; give its path instead.")
     try:
+        levels = grey_levels(image)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}.") from None
+    try:
         with pillow_in_order():
             image.load()
             # Asked after loading: Pillow turns some formats itself and then takes the tag away.
@@ -110,7 +115,7 @@ def _from_image(image: Image.Image, name: str) -> RGBPicture:
         raise ValueError(f"{name} does not fit into memory; make it smaller.") from error
     except DECODER_ERRORS as error:
         raise ValueError(f"{name} {DAMAGED}; save or fetch it again.") from error
-    return np.ascontiguousarray(_turned(_rgb(image, name), orientation))
+    return np.ascontiguousarray(_turned(_rgb(image, name, levels), orientation))
 
 
 def _orientation(image: Image.Image) -> object:
@@ -121,7 +126,7 @@ def _orientation(image: Image.Image) -> object:
         return 1
 
 
-def _rgb(image: Image.Image, name: str) -> RGBPicture:
+def _rgb(image: Image.Image, name: str, levels: GreyLevels) -> RGBPicture:
     """A loaded image of any mode as RGB."""
     if image.mode == "I":
         raise ValueError(f"{name} has 32-bit whole numbers; save it with 8 or 16 bits.")
@@ -130,14 +135,20 @@ def _rgb(image: Image.Image, name: str) -> RGBPicture:
     rows = max(1, _AT_ONCE // width)
     for top in range(0, height, rows):
         part = image.crop((0, top, width, min(top + rows, height))) if rows < height else image
-        picture[top : top + rows] = _part_as_rgb(part, name)
+        picture[top : top + rows] = _part_as_rgb(part, name, levels)
     return picture
 
 
-def _part_as_rgb(image: Image.Image, name: str) -> RGBPicture:
-    if image.mode == "F" or image.mode.startswith("I;16"):
+def _part_as_rgb(image: Image.Image, name: str, levels: GreyLevels) -> RGBPicture:
+    if image.mode == "F" or image.mode.startswith("I;16") or levels.clear is not None:
         # Pillow's own conversion cuts these off at 255.
-        return _eight_bits(np.asarray(image), name)[:, :, None]
+        values = np.asarray(image)
+        grey = _eight_bits(values, name, levels.largest)
+        grey = 255 - grey if levels.inverted else grey
+        grey = (
+            grey if levels.clear is None else np.where(values == levels.clear, np.uint8(255), grey)
+        )
+        return grey[:, :, None]
     try:
         if image.has_transparency_data:
             opaque = Image.new("RGBA", image.size, "white")
@@ -183,18 +194,18 @@ def _from_array(array: np.ndarray) -> RGBPicture:
     if picture.ndim == 2:
         picture = picture[:, :, None]
     if picture.shape[2] == 4:
-        return _rgb(Image.fromarray(np.ascontiguousarray(picture)), "the picture")
+        return _rgb(Image.fromarray(np.ascontiguousarray(picture)), "the picture", GreyLevels())
     return np.array(np.broadcast_to(picture, (*picture.shape[:2], 3)))
 
 
-def _eight_bits(values: np.ndarray, name: str) -> RGBPicture:
+def _eight_bits(values: np.ndarray, name: str, largest: int = 65535) -> RGBPicture:
     """Pixel values of any admitted type as uint8, black to white."""
     if values.dtype == np.uint8:
         return values
     if values.dtype == bool:
         return values.astype(np.uint8) * np.uint8(255)
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return ((values.astype(np.uint32) * 255 + largest // 2) // largest).astype(np.uint8)
     if values.dtype.kind != "f":
         raise TypeError(
             f"{name} has numbers of type {values.dtype}; uint8, uint16, bool and floating point "

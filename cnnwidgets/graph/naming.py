@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 
 # What ATen calls the calls that people know under another name.
 _FAMILIAR = {
@@ -24,6 +25,7 @@ _FAMILIAR = {
     "_scaled_dot_product_cudnn_attention": "scaled_dot_product_attention",
     "_log_softmax": "log_softmax",
 }
+_COMPARED, _LONGEST = 2000, 200  # names, and characters in each
 # Calls that nobody would look into as a layer.
 PLUMBING = frozenset(
     {
@@ -71,5 +73,7 @@ class Counted:
 
 def closest_name(name: str, names: Iterable[str]) -> str:
     """Give "; did you mean 'features.10'?" or nothing, to end a sentence about a wrong name."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.4)
+    # Comparing takes long where there are many, or where they are long, as in a stranger's file.
+    known = [known for known in islice(names, _COMPARED) if len(known) <= _LONGEST]
+    close = difflib.get_close_matches(str(name)[:_LONGEST], known, n=1, cutoff=0.4)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from cnnwidgets.graph.conditions import plain_conditions
-from cnnwidgets.graph.failures import check_finite, check_number_type, check_weights, failure
+from cnnwidgets.graph.failures import check_finite, check_number_type, failure
 from cnnwidgets.graph.outputs import chosen_entry, entries
 from cnnwidgets.graph.recorder import Recorder, WritesItsOwn
 from cnnwidgets.graph.records import LOST, Record
@@ -56,8 +56,6 @@ def record(model: nn.Module | Any, picture: Tensor) -> Record:
         )
     found = getattr(model, "twin", None)
     twin = found if isinstance(found, Twin) else Twin(model)
-    check_weights(twin.name, twin.original)
-    check_number_type(twin.name, twin.original, picture)
     for _ in range(_ATTEMPTS):
         made = _record(twin, picture)
         if made.state[0] is twin.built and twin.written() == made.state[1:]:
@@ -73,6 +71,7 @@ def record(model: nn.Module | Any, picture: Tensor) -> Record:
 def _record(twin: Twin, picture: Tensor) -> Record:
     while True:
         state = twin.state()
+        check_number_type(twin.name, twin.original, picture)
         try:
             with plain_conditions(picture.device):
                 return _one_pass(twin, state, picture)
@@ -119,19 +118,21 @@ def _named(module: nn.Module, tape: Tape, recorder: Recorder) -> Iterator[None]:
     """Keep the tape told which module is running, in this thread."""
     thread, handles = threading.get_ident(), list[RemovableHandle]()
     last_child: list[int | None] = [None]
-    outside = sys.exception()  # the caller may be handling one
+    # The parts that run, and what somebody had caught when each began.
+    running: list[tuple[nn.Module, BaseException | None]] = []
 
-    def enter(name: str, leaf: bool) -> None:
+    def enter(part: nn.Module, name: str, leaf: bool) -> None:
         if threading.get_ident() == thread:
             tape.parents.append((tape.counted.next(name) if name else "", leaf))
             last_child.append(None)
+            running.append((part, sys.exception()))
 
     def leave(part: nn.Module, leaf: bool, output: Any) -> None:
-        if threading.get_ident() != thread:
-            return
+        if threading.get_ident() != thread or not running or running[-1][0] is not part:
+            return  # another hook failed before it began
         name, _ = tape.parents.pop()
-        error = sys.exception()
-        if error is not outside and error is not tape.failed[0]:
+        error, before = sys.exception(), running.pop()[1]
+        if error is not before and error is not tape.failed[0]:
             tape.failed = (error, name)
         last = last_child.pop()
         if not name:
@@ -153,7 +154,7 @@ def _named(module: nn.Module, tape: Tape, recorder: Recorder) -> Iterator[None]:
 
     def attach(name: str, part: nn.Module) -> None:
         leaf = bool(name) and not any(part.children())  # a network of functions only has layers
-        before = part.register_forward_pre_hook(lambda p, _: enter(name, leaf))
+        before = part.register_forward_pre_hook(lambda p, _: enter(p, name, leaf))
         # Also where a part fails: the network may catch that and go on.
         after = part.register_forward_hook(
             lambda p, _, output: leave(p, leaf, output), always_call=True

@@ -20,8 +20,9 @@ _HOOKS = (
     "_load_state_dict_post_hooks",
 )
 COMPILED = {"OptimizedModule": "_orig_mod"}
-"""What `torch.compile` makes of a module, and the part that it is made of."""
+"""What `torch.compile` makes of a module, by its class, and the part that it is made of."""
 
+_RUNS = ("forward", "__call__")
 _PARTS = {"_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks"}
 
 
@@ -66,12 +67,21 @@ def _uncompiled(module: nn.Module) -> nn.Module:
 
 
 def unwrapped(module: nn.Module, wrappers: Mapping[str, str]) -> nn.Module:
-    """Give the network inside wrappers that only run it: a class's name -> where it is kept."""
+    """Give the network inside torch's own wrappers: a class's name -> where it is kept.
+
+    What another class of such a name does, or one made from torch's that runs otherwise, is part of
+    the network.
+    """
     # By name: the classes stand in parts of torch that take long to import.
-    kept = next(
-        (wrappers[kind.__name__] for kind in type(module).__mro__ if kind.__name__ in wrappers), ""
-    )
-    return unwrapped(getattr(module, kept), wrappers) if kept else module
+    kind = type(module)
+    base = next((base for base in kind.__mro__ if _is_torchs(base, wrappers)), None)
+    if base is None or any(getattr(kind, run) is not getattr(base, run) for run in _RUNS):
+        return module
+    return unwrapped(getattr(module, wrappers[base.__name__]), wrappers)
+
+
+def _is_torchs(kind: type, wrappers: Mapping[str, str]) -> bool:
+    return kind.__name__ in wrappers and kind.__module__.startswith("torch.")
 
 
 def tensors_of(module: nn.Module) -> Iterator[Tensor]:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from cnnwidgets.graph.failures import check_weights
 from cnnwidgets.graph.prepared import PreparedWeights, state_of
 from cnnwidgets.graph.read_out import ReadOut
 from cnnwidgets.graph.structure import clone, copied, same, structure, tensors_of
@@ -79,10 +80,11 @@ class Twin:
 
     @property
     def module(self) -> nn.Module:
-        """The copy, in eval mode."""
+        """The copy, in eval mode; `check_weights` tells what none can be made of."""
         with self._changing:
             found = list(structure(self.original))
             if self._module is None or not same(found, self._structure):
+                check_weights(self.name, self.original)
                 self._module, self._structure = copied(self.original, self._own), found
                 self._tensors = [part for part in found if isinstance(part, Tensor)]
                 self._sampled_at = ()
@@ -127,6 +129,7 @@ class Twin:
         versions = tuple(map(state_of, self._tensors))
         places = tuple(place for _, place in versions)
         if places != self._sampled_at:  # moved to another device or number type
+            check_weights(self.name, self.original)
             self._samples, self._sampled_at = _sampled(self._tensors), places
         with torch.inference_mode(False), torch.no_grad():
             values = [

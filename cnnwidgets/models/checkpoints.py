@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cnnwidgets.graph import ReadOut, Record, check_weights, closest_name
 from cnnwidgets.models.named_states import NamedState, States, in_code, named_states
-from cnnwidgets.models.states import Skeleton, State, places_of, unwrapped
+from cnnwidgets.models.states import Skeleton, State, bare_state, places_of
 from cnnwidgets.models.vision_model import VisionModel
 
 KEPT = 4
@@ -195,7 +195,7 @@ def load_checkpoints(model: VisionModel, states: States, *, trust: bool = False)
     if not listed:
         raise ValueError("checkpoints need at least one state, got none")
     check_weights(model.name, model.module)
-    own = unwrapped(model.module.state_dict(), "the network's own state")
+    own = bare_state(model.module.state_dict(), "the network's own state")
     _check_apart(listed, own)
     return Checkpoints(model, _apart_from(own, listed), in_code(states))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.models.states import State, read_state, unwrapped
+from cnnwidgets.models.states import State, bare_state, read_state
 
 ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt")
 
@@ -96,7 +96,7 @@ def _by_file(files: Sequence[Path]) -> list[tuple[str, Any]]:
 def _named(name: str, content: Any, trust: bool) -> NamedState:
     state = NamedState(name, content)
     if isinstance(content, Mapping):
-        return NamedState(name, unwrapped(content, state.called))
+        return NamedState(name, bare_state(content, state.called))
     if not isinstance(content, str | os.PathLike):
         raise TypeError(
             f"{state.called} must be a state dict or a file, got {type(content).__name__}"

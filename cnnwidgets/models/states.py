@@ -43,10 +43,10 @@ def read_state(path: Path, *, trust: bool = False) -> State:
         ) from error
     except ValueError as error:
         raise ValueError(f"{error}; save or fetch it again") from error
-    return unwrapped(content, f"'{path}'")
+    return bare_state(content, f"'{path}'")
 
 
-def unwrapped(content: Any, what: str) -> State:
+def bare_state(content: Any, what: str) -> State:
     """Give the tensors by name that a dict holds, or holds under one of the usual names.
 
     Raises
@@ -69,19 +69,32 @@ def unwrapped(content: Any, what: str) -> State:
                 f"{what} holds a {type(value).__name__} under {name!r}, where a tensor is "
                 "expected; keep model.state_dict() alone"
             )
-        tensors[str(name)] = torch.as_tensor(value).detach()
+        if isinstance(value, np.ndarray):
+            value = _from_numpy(value, f"{what} holds {name!r}")
+        tensors[str(name)] = value.detach()
     return tensors
+
+
+def _from_numpy(array: np.ndarray, found: str) -> Tensor:
+    """Give an array as a tensor, which shares its numbers where torch can take them as they lie."""
+    expected = f"{found} as {array.dtype}, where a tensor is expected; convert it first"
+    if array.dtype.kind not in "biufc":
+        raise ValueError(expected)
+    try:
+        return torch.as_tensor(np.require(array, array.dtype.newbyteorder("="), ["C", "W", "E"]))
+    except TypeError as error:  # a number that torch does not have
+        raise ValueError(expected) from error
 
 
 def _bare(content: Any) -> Any:
     """Take off what stands around a state; of a whole network take its state."""
-    if isinstance(content, nn.Module):
-        return content.state_dict()
-    if not isinstance(content, Mapping):
-        return content
-    inside = (content.get(name) for name in _WRAPPINGS)
-    inner = next((part for part in inside if isinstance(part, Mapping | nn.Module)), None)
-    return content if inner is None else _bare(inner)
+    seen = set[int]()  # what holds itself is no state
+    while isinstance(content, Mapping) and id(content) not in seen:
+        seen.add(id(content))
+        inside = (content.get(name) for name in _WRAPPINGS)
+        inner = next((part for part in inside if isinstance(part, Mapping | nn.Module)), None)
+        content = content if inner is None else inner
+    return content.state_dict() if isinstance(content, nn.Module) else content
 
 
 def places_of(state: State) -> frozenset[int]:

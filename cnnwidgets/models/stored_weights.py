@@ -1,6 +1,5 @@
 """The weights of a named network: from the cache, from the package, else fetched once."""
 
-import hashlib
 import sys
 from collections.abc import MutableMapping
 from importlib.resources import as_file, files
@@ -98,6 +97,7 @@ def _nowhere(network: Network, reasons: list[str]) -> str:
 
 
 def _read(path: Path) -> Weights:
+    _check_unchanged(path)
     try:
         weights = read_file(path)
     except ValueError as error:
@@ -107,21 +107,18 @@ def _read(path: Path) -> Weights:
             f"'{path}' holds a {type(weights).__name__}, where tensors by name are expected; "
             "delete it, and they are fetched anew"
         )
-    _check_unchanged(path)
     return weights
 
 
 def _check_unchanged(path: Path) -> None:
     """Compare a published file with its name: no format of weights has a checksum of its own."""
     digits = named_sha256(path.name)
-    if digits:
-        with path.open("rb") as opened:
-            found = hashlib.file_digest(opened, "sha256").hexdigest()
-        if not found.startswith(digits):
-            raise ValueError(
-                f"'{path}' holds something else than what was published under that name (SHA-256 "
-                f"{found[:16]}..., where {digits} is expected); delete it, and it is fetched anew"
-            )
+    found = cache.digest(path) if digits else ""
+    if not found.startswith(digits):
+        raise ValueError(
+            f"'{path}' holds something else than what was published under that name (SHA-256 "
+            f"{found[:16]}..., where {digits} is expected); delete it, and it is fetched anew"
+        )
 
 
 def _say(sentence: str) -> None:

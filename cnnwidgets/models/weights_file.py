@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 import re
 import struct
 import zipfile
@@ -20,6 +22,7 @@ BROKEN = (
 """What reading a broken file raises; pickles that are cut or changed somewhere raise them all."""
 
 _MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # of torch.save, before it wrote archives
+_BEGINNING = 2**16  # bytes
 _INSTEAD = {
     b"version https://git-lfs": "a pointer of git-lfs is in its place, git lfs pull fetches it",
     b"<": "a web page stands in its place",
@@ -53,7 +56,7 @@ def read_file(path: Path, *, trust: bool = False) -> Any:
     with path.open("rb") as opened:
         start = opened.read(64)
     try:
-        if path.suffix.lower() == ".safetensors":
+        if path.suffix.lower() == ".safetensors" or _is_safetensors(path, start):
             return load_file(path)
         return _read_torch(path, start, trust)
     except UntrustedError:
@@ -73,19 +76,50 @@ def _read_torch(path: Path, start: bytes, trust: bool) -> Any:
     """Read what torch.save or torch.jit.save wrote, or with trust any pickle."""
     if start[:1] == b"\x80" and not start.startswith(_MAGIC, 2):
         if not trust:
+            _check_pickle(path)
             raise _untrusted(path, "it is a plain pickle")
         with path.open("rb") as opened:
             return pickle.load(opened)
     if start.startswith(b"PK"):
         with zipfile.ZipFile(path) as archive:
-            parts = {name.rpartition("/")[2] for name in archive.namelist()}
+            entries = archive.infolist()
+        parts = {entry.filename.rpartition("/")[2] for entry in entries}
         if "constants.pkl" in parts:
             if not trust:
                 raise _untrusted(path, "it is a TorchScript program")
             return torch.jit.load(path, map_location="cpu")
         if "data.pkl" not in parts:
             raise ValueError("a zip archive, but none of torch.save")
+        if not trust:
+            _check_size(path, entries)
     return torch.load(path, map_location="cpu", weights_only=not trust)
+
+
+def _is_safetensors(path: Path, start: bytes) -> bool:
+    """Tell by content: the length of a header that begins as one in JSON, and is all there."""
+    return start[8:9] == b"{" and 8 + int.from_bytes(start[:8], "little") <= path.stat().st_size
+
+
+def _check_pickle(path: Path) -> None:
+    """Refuse what only begins like a pickle; of a long one, the beginning is looked at."""
+    with path.open("rb") as opened:
+        beginning = io.BytesIO(opened.read(_BEGINNING))
+        whole = not opened.read(1)
+    try:
+        for _ in pickletools.genops(beginning):
+            pass
+    except ValueError as error:
+        if whole or beginning.tell() < _BEGINNING:
+            raise ValueError("begins like a pickle") from error
+
+
+def _check_size(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+    """Refuse archives that unpack to more than they are, which those of torch.save never do."""
+    unpacked = sum(entry.file_size for entry in entries)
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ValueError("a compressed archive, which torch.save does not write")
+    if unpacked > path.stat().st_size:
+        raise ValueError(f"an archive that claims {unpacked} bytes, more than it has")
 
 
 def _untrusted(path: Path, what: str) -> UntrustedError:

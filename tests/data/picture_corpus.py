@@ -167,11 +167,16 @@ def _deep() -> Iterator[Case]:
     yield _right("16-bit grey", "grey16.tif", content(Image.fromarray(values), "tif"), grey)
     big = Image.frombytes("I;16B", (48, 32), values.astype(">u2").tobytes())
     yield _right("16-bit grey", "grey16 big-endian.tif", content(big, "tif"), grey)
+    yield from _grey_levels(values, grey)
     colours = np.dstack([values, values[::-1], values[:, ::-1]])
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colours)
     truth = (colours // 257).astype(np.uint8)
     data = b"".join(png(48, 32, rows, bits=16))
     yield _right("16-bit colour", "colour16.png", data, truth, 1)
+    keyed = png(48, 32, rows, bits=16)
+    keyed.insert(2, chunk(b"tRNS", colours[3, 5].astype(">u2").tobytes()))
+    kind, sentence = "16-bit colour, one transparent", "16-bit colours, one of them transparent; s"
+    yield _refused(kind, "key16 of colours.png", b"".join(keyed), sentence, header=False)
     unit = (values / 65535).astype(np.float32)
     truth = np.repeat(np.rint(unit.astype(float) * 255).astype(np.uint8)[..., None], 3, axis=2)
     kind = "floating point, from 0 to 1"
@@ -188,6 +193,48 @@ def _deep() -> Iterator[Case]:
     whole = content(Image.fromarray(values.astype(np.int32)), "tif")
     kind, sentence = "32-bit whole numbers", "32-bit whole numbers; save it with 8 or 16 bits"
     yield _refused(kind, "int32.tif", whole, sentence, header=False)
+
+
+def _grey_levels(values: np.ndarray, grey: np.ndarray) -> Iterator[Case]:
+    """Numbers that stand for other levels than 0 for black and 65535 for white."""
+    deep, kind = Image.fromarray(values), "grey where 0 is white (TIFF)"
+    data = content(deep, "tif", tiffinfo={262: 0})
+    yield _right(kind, "white is 0, 16 bits.tif", data, 255 - grey)
+    unit = Image.fromarray((values / 65535).astype(np.float32))
+    data = content(unit, "tif", tiffinfo={262: 0})
+    yield _right(kind, "white is 0, floating point.tif", data, 255 - grey, 1)
+    data = content(Image.fromarray(grey[..., 0]), "tif", tiffinfo={262: 0})  # turned by Pillow
+    yield _right(kind, "white is 0, 8 bits.tif", data, grey)
+    pairs = (values // 16).reshape(-1, 2).astype(int)
+    three = [pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255]
+    packed = np.stack(three, axis=1).astype(np.uint8).tobytes()
+    truth = np.rint((values // 16) / 4095 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+    yield _right("12-bit grey (TIFF)", "grey12.tif", _grey_tiff(48, 32, packed, bits=12), truth)
+    for bits in (16, 4, 2):
+        levels = values >> (16 - bits)
+        lines = levels.astype(">u2") if bits == 16 else _packed(levels, bits)
+        parts = png(48, 32, b"".join(b"\0" + line.tobytes() for line in lines), bits=bits, colour=0)
+        key = int(levels[20, 7])
+        parts.insert(2, chunk(b"tRNS", struct.pack(">H", key)))
+        truth = np.rint(levels / (2**bits - 1) * 255)
+        truth = np.where(levels == key, 255, truth).astype(np.uint8)[..., None].repeat(3, axis=2)
+        yield _right("one grey transparent", f"key of {bits} bits.png", b"".join(parts), truth)
+
+
+def _packed(levels: np.ndarray, bits: int) -> np.ndarray:
+    """Several numbers a byte, the first in the highest bits."""
+    several = levels.reshape(len(levels), -1, 8 // bits).astype(int)
+    shifts = np.arange(8 - bits, -1, -bits)
+    return (several << shifts).sum(axis=-1).astype(np.uint8)
+
+
+def _grey_tiff(width: int, height: int, data: bytes, *, bits: int) -> bytes:
+    """A TIFF file put together by hand: header, one directory, the data; 0 is black."""
+    start = 8 + 2 + 9 * 12 + 4
+    entries = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: start, 277: 1, 278: height}
+    entries[279] = len(data)
+    tags = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + tags + bytes(4) + data
 
 
 def _clear() -> Iterator[Case]:

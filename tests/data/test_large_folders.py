@@ -114,3 +114,19 @@ def test_categories_of_thousands_are_as_lazy(tmp_path, opened, monkeypatch):
     assert opened == []
     assert found.categories == ("a",) * 4 + ("b9",) * 4 + ("b10",) * 4
     assert found.names[4:6] == ("b9/img0", "b9/img1")
+
+
+def test_beside_a_picture_folders_are_not_searched(tmp_path, monkeypatch):
+    fill(tmp_path / "home", 1)
+    fill(tmp_path / "home" / "holiday", 3)
+    fill(tmp_path / "home" / "deep" / "deeper", 1)
+    (tmp_path / "home" / "mail").mkdir()
+    for number in range(500):
+        (tmp_path / "home" / "mail" / f"{number}.txt").touch()
+    looked, plain = list[str](), os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path=".": looked.append(str(path)) or plain(path))
+    with pytest.warns(UserWarning, match=r"beside folders of pictures \(holiday\): only the"):
+        found = load_images(tmp_path / "home")
+    assert found.names == ("img0",)
+    assert not any("deeper" in path for path in looked)
+    assert len(looked) <= 5

@@ -351,3 +351,9 @@ def test_embedded_photograph_cut_short(tmp_path):
     with pytest.raises(ValueError, match=r"chelsea\.jpg' is cut short or damaged"):
         read_picture(path)
     np.testing.assert_array_equal(read_picture(embedded), load_images("photos")["chelsea"])
+
+
+@pytest.mark.parametrize("ask", [read_picture, load_images, lambda name: load_images([name])])
+def test_a_name_that_no_file_can_have_is_of_none(ask):
+    with pytest.raises(FileNotFoundError, match=r"^'\\x00\.png' (does not exist|is no folder)"):
+        ask("\0.png")

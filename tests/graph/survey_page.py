@@ -134,7 +134,7 @@ told in one sentence, by `wrap_model` or when its layers are first asked for.
 | --- | --- |
 | in training mode, with dropout and batch norm | exact; a copy in evaluation mode is run |
 | frozen, with hooks, weight norm, spectral norm, pruned, tied, under `no_grad` | exact |
-| `torch.compile`, `DataParallel`, `DistributedDataParallel` | exact; taken off, so layers have their own names and no compiler runs |
+| `torch.compile`, `DataParallel`, `DistributedDataParallel` | exact; taken off, so layers have their own names and no compiler runs; a class made from these with a forward of its own stays |
 | `torch.fx`, `torch.export(...).module()` | exact |
 | float16, bfloat16, float64 | exact in that type; pictures are brought to it |
 | quantised (dynamic) | activations; refused by name where a quantised matrix would have to be walked back |

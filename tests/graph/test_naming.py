@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnwidgets.graph import closest_name, record
+from cnnwidgets.graph import closest_name, naming, record
 from cnnwidgets.models import load_model
 from tests.graph.networks import Residual, Step, small
 
@@ -148,6 +148,18 @@ def test_a_wrong_name_gets_the_nearest_one() -> None:
         made.activation("xyz")
     assert closest_name("featurs.3", ["classifier", "features.3"]) == "; did you mean 'features.3'?"
     assert closest_name("?", ["classifier"]) == ""
+
+
+def test_names_of_any_length_and_number_are_compared_in_no_time(monkeypatch) -> None:
+    compared: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(
+        naming.difflib,
+        "get_close_matches",
+        lambda name, names, **about: compared.append((name, list(names))) or [],
+    )
+    assert closest_name("x" * 10**6, ["y" * 10**6, *(f"layer {n}" for n in range(10**5))]) == ""
+    [(name, names)] = compared
+    assert len(name) * sum(map(len, names)) < 10**7 and "layer 3" in names
 
 
 def test_shapes_and_kinds_of_vectors_and_maps() -> None:

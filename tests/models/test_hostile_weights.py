@@ -1,11 +1,13 @@
 """Files of weights that are cut, changed or hostile: the right network, or one sentence."""
 
+import hashlib
 import io
 import json
 import os
 import pickle
 import re
 import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -290,13 +292,62 @@ def test_trust_is_kept_by_slices_and_said_by_scripts(model, tmp_path) -> None:
         (_archive(state())[:3000], "it is broken, cut short"),
         (_legacy(state())[:3000], "it is broken, cut short"),
         (_arrays(1), "a zip archive, but none of torch.save"),
-        (save(state()), "no file of torch.save"),
+        (b"\x80", "(begins like a pickle)"),
+        (b"\x80\x04 what is no pickle at all", "(begins like a pickle)"),
+        (b"\x80" + bytes(range(256)) * 1000, "(begins like a pickle)"),
+        (pickle.dumps(state(), 5)[:700], "(begins like a pickle)"),
+        (struct.pack("<Q", 128) + b"{" + b" " * 60, "(begins like a pickle)"),
     ],
-    ids=["empty", "page", "lfs", "no zip", "half", "half legacy", "npz", "safetensors"],
+    ids=[
+        *("empty", "page", "lfs", "no zip", "half", "half legacy", "npz"),
+        *("0x80", "no pickle", "long and no pickle", "half a pickle", "half a safetensors"),
+    ],
 )
 def test_what_is_no_file_of_torch_is_told(model, tmp_path, content: bytes, sentence: str) -> None:
     found = told(model, content, tmp_path)
     assert sentence in found and found.endswith("; save or fetch it again")
+
+
+@pytest.mark.parametrize("ending", ["pt", "ckpt"])
+def test_safetensors_are_known_by_what_is_in_them(model, tmp_path, ending: str) -> None:
+    for filled in range(700, 1000):  # also where its first byte is a pickle's
+        content = save(state(), {"more": "x" * filled})
+        if content[:1] == b"\x80":
+            break
+    else:
+        raise AssertionError("no header of a length that was looked for")
+    for given in (save(state()), content):
+        assert torch.equal(answer(model, given, tmp_path, ending), truth(state()))
+
+
+def test_a_long_pickle_is_told_by_its_beginning(model, tmp_path) -> None:
+    content = pickle.dumps({**state(), "more": np.arange(200_000.0)}, 5)
+    assert "(it is a plain pickle)" in told(model, content, tmp_path)
+
+
+def zipped(content: bytes, compression: int) -> bytes:
+    """The same archive, packed by another program."""
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+        zipfile.ZipFile(packed, "w", compression) as again,
+    ):
+        for name in archive.namelist():
+            again.writestr(name, archive.read(name))
+    return packed.getvalue()
+
+
+def test_archives_that_unpack_to_more_than_they_are_cost_nothing(model, tmp_path) -> None:
+    bomb = zipped(_archive({**state(), "more": torch.zeros(10**6)}), zipfile.ZIP_DEFLATED)
+    assert len(bomb) < 10**5
+    assert "(a compressed archive, which torch.save does not write); " in told(
+        model, bomb, tmp_path
+    )
+    stored = zipped(_archive(state()), zipfile.ZIP_STORED)
+    assert torch.equal(answer(model, stored, tmp_path), truth(state()))
+    listed, place = bytearray(stored), stored.index(b"PK\x01\x02")
+    listed[place + 20 : place + 28] = struct.pack("<II", 10**9, 10**9)
+    assert "(an archive that claims 1000" in told(model, bytes(listed), tmp_path)
 
 
 # Numbers of other kinds
@@ -405,6 +456,34 @@ def test_a_file_that_was_changed_in_the_cache_is_refused(
         weights_of(net)
     (own_cache / source.file).unlink()
     assert torch.equal(weights_of(net)[0]["4.weight"], state()["4.weight"])
+
+
+def test_a_published_file_is_checked_before_it_is_read_and_once_while_it_rests(
+    server: StandInServer, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, content = published(server)
+    path, hashed = own_cache / source.file, list[str]()
+    own_cache.mkdir(parents=True)
+    path.write_bytes(content)
+    plain = hashlib.file_digest
+    monkeypatch.setattr(
+        hashlib,
+        "file_digest",
+        lambda opened, kind: (hashed.append(opened.name), plain(opened, kind))[1],
+    )
+    net, long_ago = network(source), path.stat().st_mtime - 3600
+    os.utime(path, (long_ago, long_ago))
+    for _ in range(3):
+        weights_of(net)
+    assert hashed == [str(path)]
+    path.write_bytes(_archive(state(2)))  # of the same size, and just now
+    for _ in range(2):
+        with pytest.raises(ValueError, match="something else than what was published"):
+            weights_of(net)
+    assert len(hashed) == 3
+    path.write_bytes(_archive({"more": Hostile(own_cache / "ran")}))
+    with pytest.raises(ValueError, match="something else than what was published"):
+        weights_of(net)
 
 
 def test_a_download_that_is_cut_short_leaves_nothing(server: StandInServer, own_cache) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cnnwidgets.engines.deconv import reconstruct
-from cnnwidgets.graph import record
+from cnnwidgets.graph import record, twin
 from cnnwidgets.models import VisionModel, load_checkpoints, wrap_model
 from tests.graph.reference import agree
 from tests.models.hearing import wrapped
@@ -19,6 +19,7 @@ from tests.models.strangers import (
     REFUSED,
     SIDE,
     WORKS,
+    Doubled,
     Within,
     compiled,
     evaluated,
@@ -56,9 +57,19 @@ def test_it_answers_as_the_plain_network_and_is_left_as_found(
 
 def test_the_names_of_a_wrapped_network_are_its_own() -> None:
     plain = list(wrapped(tiny(), SIDE).layers)
-    for kind in ("compiled", "a part compiled", "DataParallel", "compiled DataParallel"):
+    wrappers = ("DataParallel", "compiled DataParallel", "made from DataParallel")
+    for kind in ("compiled", "a part compiled", *wrappers):
         assert list(wrapped(WORKS[kind]()[0], SIDE).layers) == plain
     assert wrapped(compiled(tiny()), SIDE).name == "Sequential"
+
+
+def test_a_wrapper_that_runs_otherwise_is_part_of_the_network() -> None:
+    net = tiny()
+    twice = 2 * evaluated(net)(PICTURE)
+    model = wrapped(Doubled(net), SIDE)
+    assert torch.equal(record(model, PICTURE).output, twice)
+    assert "module.0" in model.layers
+    assert torch.equal(wrapped(Doubled(net), SIDE).run(PICTURE, "")[""], twice)
 
 
 def test_the_compiler_is_not_started() -> None:
@@ -106,6 +117,51 @@ def test_it_is_refused_in_one_sentence_wherever_it_is_asked(
                 ask(model)
             assert "\n" not in str(told.value) and len(str(told.value)) < 500
             assert told.type.__module__ == "builtins"
+
+
+def test_weights_are_looked_at_once_until_they_are_exchanged_or_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked, plain = list[str](), twin.check_weights
+    monkeypatch.setattr(
+        twin, "check_weights", lambda name, net: (looked.append(name), plain(name, net))[1]
+    )
+    net = tiny()
+    model = wrapped(net, SIDE)
+    record(model, PICTURE)
+    once = len(looked)
+    for _ in range(3):
+        record(model, PICTURE)
+    assert len(looked) == once > 0
+    net[0].weight.data = net[0].weight.data.to(torch.float8_e4m3fn)
+    with pytest.raises(ValueError, match=r"holds '0\.weight' as torch\.float8_e4m3fn, in which"):
+        record(model, PICTURE)
+    net[0].weight = nn.Parameter(torch.empty(4, 3, 3, 3, device="meta"))
+    with pytest.raises(ValueError, match=r"no weights yet \('0\.weight' is empty\)"):
+        record(model, PICTURE)
+    net[0].weight = tiny()[0].weight
+    assert torch.equal(record(model, PICTURE).output, evaluated(net)(PICTURE))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", ["half of it on the GPU", "all of it", "moves its picture"])
+def test_networks_on_another_device(kind: str) -> None:
+    net = tiny()
+    wanted = evaluated(net)(PICTURE)
+    if kind == "half of it on the GPU":
+        net[5].to("cuda")
+        with pytest.raises(RuntimeError, match=r"Sequential fails at '5' on a picture .*cuda"):
+            record(net, PICTURE)
+        return
+    if kind == "all of it":
+        net.to("cuda")
+        with pytest.raises(RuntimeError, match=r"Sequential fails at '0' on a picture .*cuda"):
+            record(net, PICTURE)
+        found = record(wrapped(net, SIDE), PICTURE.to("cuda")).output
+    else:
+        made = Within(lambda within, x: within.net(x.to("cuda")).cpu(), net.to("cuda"))
+        found = record(made, PICTURE).output
+    assert torch.allclose(found.cpu(), wanted, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", NO_NETWORK)
@@ -166,6 +222,42 @@ def test_what_fails_inside_another_handler_is_told_of_the_right_part() -> None:
         with pytest.raises(RuntimeError, match=sentence) as told:
             record(make(), PICTURE)
     assert isinstance(told.value.__cause__, KeyError)
+
+
+def _falls_back(within: Within, x: Tensor) -> Tensor:
+    """Handles an error of its own, and runs other parts meanwhile, of which some fail."""
+    try:
+        raise KeyError("no such size")
+    except KeyError:
+        x = within.net[:3](x)
+        return within.net[5](x)
+
+
+def _fails_again(within: Within, x: Tensor) -> Tensor:
+    try:
+        return within.net[5](x)
+    except RuntimeError:
+        within.net[:3](x)
+        raise
+
+
+def _fails_after_all(within: Within, x: Tensor) -> Tensor:
+    try:
+        raise KeyError("no such size")
+    except KeyError:
+        within.net[:3](x)
+        raise
+
+
+@pytest.mark.parametrize(
+    ("forward", "where"),
+    [(_falls_back, " at 'net.5'"), (_fails_again, " at 'net.5'"), (_fails_after_all, "")],
+)
+def test_what_fails_while_the_network_handles_an_error_of_its_own(
+    forward: Callable[[Within, Tensor], Tensor], where: str
+) -> None:
+    with pytest.raises(RuntimeError, match=rf"Within fails{where} on a picture"):
+        record(Within(forward), PICTURE)
 
 
 def test_a_part_that_failed_and_was_caught_names_nothing_after_it() -> None:
