@@ -89,7 +89,7 @@ class Chart(ipywidgets.VBox):
         self.add_class("cw-chart")
         self.caption.observe(self._pointed, "pointed")
         self.caption.observe(self._pressed, "pressed")
-        self.caption.observe(self._draw_table, "tabled")
+        self.caption.observe(lambda _: self.caption.show(**self._table()), "tabled")
         self._drawing = False
         self.show(**state)
         self.observe(self._changed, self._drawn_traits())
@@ -227,7 +227,7 @@ class Chart(ipywidgets.VBox):
             self._toggle() if key == " " else self._choose(self._step(key))
 
     def _toggle(self) -> None:
-        """What Space does; nothing, but in charts that pick."""
+        """What Space does in a chart that picks."""
 
     def _changed(self, _change: Any) -> None:
         if not self._drawing:
@@ -235,12 +235,12 @@ class Chart(ipywidgets.VBox):
 
     def _draw_all(self) -> None:
         self._draw()
-        self.caption.show(title=self.title, notes=self.notes, reading=self.reading, alt=self.alt)
-        self._draw_table()
+        said = {name: getattr(self, name) for name in ("title", "notes", "reading", "alt")}
+        self.caption.show(**said, **self._table())
 
-    def _draw_table(self, _change: Any = None) -> None:
+    def _table(self) -> dict[str, Any]:
         heads, rows = self._numbers() if self.caption.tabled else ([], [])
-        self.caption.show(heads=heads, rows=rows)
+        return {"heads": heads, "rows": rows}
 
     def _drawn_traits(self) -> list[str]:
         own = set(self.trait_names()) - set(ipywidgets.VBox.class_trait_names())

@@ -1,7 +1,7 @@
 // The caption of a chart. bqplot draws the figure beside it; that figure gets its words, its Tab
 // stop, its keys and its clicks from here.
 
-const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", " "];
+const KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
 const STILL = 4; // px that a click may move; more is a drag, which belongs to bqplot's brush
 const EDGE = 8; // px beyond the plot area that still count as its edge
 const WORD = 12; // px of the figure above its table, for the word that turns back
@@ -67,7 +67,8 @@ const unzoom = (figure) => {
 const listen = (model, figure, signal) => {
   let down = null;
   takeKeys(figure, (event) => {
-    if (!KEYS.includes(event.key)) return false;
+    const ours = KEYS.includes(event.key) || (event.key === " " && model.get("picks"));
+    if (!ours) return false;
     event.preventDefault();
     emit(model, "pressed", { key: event.key });
     return true;

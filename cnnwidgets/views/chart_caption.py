@@ -24,12 +24,14 @@ class Caption(View):
 
     limits = t.List(t.Unicode()).tag(sync=True)
     """The two ends of a colour scale in words, beside a colour bar; [] for none."""
+    picks = t.Bool(False).tag(sync=True)
+    """Space picks, or lets go, what stands at the marker; else the key stays the page's."""
     spots: t.List[Any] = t.List().tag(sync=True)
     """[[x, y, words], ...]: places in shares of the plot area that have words of their own."""
     pointed = Event(x=number, y=number)
     """Written by the browser: {"x", "y", "count"}, shares of the plot area from the lower left."""
     pressed = Event(key=word)
-    """Written by the browser: {"key", "count"}; an arrow key, Home, End or Space (" ")."""
+    """Written by the browser: {"key", "count"}; an arrow key, Home, End, Space where it picks."""
     tabled = t.Bool(False).tag(sync=True, echo_update=False)
     """Written by the browser: the numbers are shown as a table in place of the figure."""
     heads = t.List(t.Unicode()).tag(sync=True)

@@ -37,6 +37,8 @@ class Matrix(View):
         + source("caption.js", "painting.js", "numbers_table.js", "matrix.js")
     )
 
+    moved = View.moved | {"selected"}
+
     values = Numbers().tag(sync=True, to_json=_told)
     """Row by row, n x n; NaN where there is no value."""
     names = t.List(t.Unicode()).tag(sync=True)
@@ -48,7 +50,7 @@ class Matrix(View):
     unknown = t.Unicode("no value").tag(sync=True)
     """What a hatched cell means, for the legend."""
     selected = Pair().tag(sync=True)
-    """[row, column] of the cell that is outlined, or []."""
+    """[row, column] of the cell that is outlined, or []; the page outlines what it chooses."""
     said = t.Unicode().tag(sync=True)
     """The outlined cell in words, read out while the matrix has the focus."""
     message = t.List(t.Unicode()).tag(sync=True)

@@ -28,6 +28,8 @@ class Scatter(chart.Chart):
     """[n]."""
     names = t.List(t.Unicode())
     """[n], what the pointer says over a point; or []."""
+    called = t.List(t.Unicode())
+    """[n], what the points are called in the table; [] for their numbers."""
     log_x = t.Bool(False)
     log_y = t.Bool(False)
     limits_x = Numbers(2)
@@ -43,13 +45,14 @@ class Scatter(chart.Chart):
     """Indices of the points in the accent colour."""
     marker = t.Int(None, allow_none=True)
     """Index of the large point, or None."""
-    brushed = t.List(t.Int())
-    """Indices of the points in the brush, once it rests; [] where there is none."""
+    brushed = t.Dict()
+    """{"indices", "count"} once the brush rests, or after Space; {} without one."""
 
     margin = chart.MARGIN | {"bottom": 36, "left": 44}
 
     def __init__(self, **state: Any) -> None:
         super().__init__(**state)
+        self.caption.picks = True
         self.brush.observe(self._brushing, ["brushing", "selected_x", "selected_y"])
 
     def _own_marks(self) -> list[Any]:
@@ -78,8 +81,8 @@ class Scatter(chart.Chart):
         return places
 
     def _draw(self) -> None:
-        if self.names:
-            paired(self.names, self.x, "names and points")
+        for names in filter(None, (self.names, self.called)):
+            paired(names, self.x, "names and points")
         across, up = self._spans()
         places = self._places()
         drawn = np.isfinite(places[0])
@@ -103,20 +106,17 @@ class Scatter(chart.Chart):
 
     def _numbers(self) -> Listed:
         picked = set(self.picked)
-        named = self.names or [str(index) for index in range(len(self.x))]
-        said = [
-            f"{name.split(',')[0]}{', picked' * (index in picked)}"
-            for index, name in enumerate(named)
-        ]
+        called = self.called or [str(index) for index in range(len(self.x))]
+        said = [f"{name}{', picked' * (at in picked)}" for at, name in enumerate(called)]
         return listed([self.title, self.label_x, self.label_y], said, self.x, self.y)
 
     def _toggle(self) -> None:
         """Pick the point at the marker, or let it go: what a brush does by mouse."""
         if self.marker is not None and 0 <= self.marker < len(self.x):
-            picked = sorted({*self.picked} ^ {self.marker})
-            if picked == self.brushed:  # of a time before: what is let go elsewhere is told anew
-                self.brushed = []
-            self.brushed = picked
+            self._brush(sorted({*self.picked} ^ {self.marker}))
+
+    def _brush(self, indices: list[int]) -> None:
+        self.brushed = {"indices": indices, "count": self.brushed.get("count", 0) + 1}
 
     def _nearest(self, x: float, y: float) -> dict[str, Any] | None:
         places = self._places()
@@ -144,10 +144,10 @@ class Scatter(chart.Chart):
         across = event.span(self.brush.selected_x)
         up = event.span(self.brush.selected_y)
         if across is None or up is None:
-            self.brushed = []
+            self.brushed = {}
             return
         within = [
             (along >= low) & (along <= high)
             for along, (low, high) in zip(self._places(), (across, up), strict=True)
         ]
-        self.brushed = [int(index) for index in np.flatnonzero(within[0] & within[1])]
+        self._brush([int(index) for index in np.flatnonzero(within[0] & within[1])])

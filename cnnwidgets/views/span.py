@@ -96,7 +96,9 @@ def listed(heads: Sequence[str], *columns: Sequence[Any]) -> Listed:
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return words(value) if np.isfinite(value) else "none"
+    if np.isnan(value):
+        return "not measured"
+    return words(value) if np.isfinite(value) else "beyond"
 
 
 def paired(x: Sequence[Any], y: Sequence[Any], names: str) -> None:

@@ -5,37 +5,58 @@ const ROOT = ".cw:not(.cw-view)";
 const PATIENCE = 20; // ms from "busy", which is told when an answer is late, to faded pictures
 const BUSY = 400; // ms without an answer before a busy kernel counts as running a cell
 const HANDS = ["input", "change", "keydown", "pointerdown"];
-// What sliders, dropdowns and buttons are moved by; letters stay the notebook's.
+// What sliders and buttons are moved by; letters stay the notebook's, but in a dropdown.
 const CONTROL_KEYS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", "Enter", " "];
 const PAGE = { PageUp: "ArrowRight", PageDown: "ArrowLeft" };
 
 const NAMED = ".cw-field :is(input, [role=slider])";
 const VALUES = ":is(.cw-slider-row, .widget-hbox) > .widget-label:last-child";
-const voiced = new WeakSet(); // sliders whose values are said in words
 
-// The value stands in words beside a slider, whose own number is often only a place in a list.
-const voice = (handle, field) => {
-  const words = field.querySelector(VALUES);
-  if (!words || voiced.has(handle)) return;
-  voiced.add(handle);
+// The value stands in words beside a slider, whose own number is often only a place in a list. The
+// words come from the kernel, later than the number that a hand has chosen: until then they are old.
+const voice = (handle, words, quiet, signal) => {
+  let place = null;
+  let timer = 0;
   const say = () => {
     const now = words.textContent;
     if (now && handle.ariaValueText !== now) handle.ariaValueText = now;
   };
-  const watched = new MutationObserver(say);
-  watched.observe(handle, { attributeFilter: ["aria-valuetext"] });
-  watched.observe(words, { childList: true, characterData: true, subtree: true });
-  say();
+  const told = () => {
+    clearTimeout(timer);
+    place = handle.ariaValueNow;
+    say();
+  };
+  const rest = () => { // two values may have the same words: then nothing tells of them
+    clearTimeout(timer);
+    timer = setTimeout(() => (quiet() ? told() : rest()), BUSY);
+  };
+  const written = () => {
+    const moved = handle.ariaValueNow !== place && handle === document.activeElement;
+    if (moved) rest();
+    else told(); // by the kernel, or the same value once more
+  };
+  const watched = [new MutationObserver(told), new MutationObserver(written)];
+  watched[0].observe(words, { childList: true, characterData: true, subtree: true });
+  watched[1].observe(handle, { attributeFilter: ["aria-valuetext"] });
+  handle.addEventListener("focus", told, { signal });
+  signal.addEventListener("abort", () => {
+    clearTimeout(timer);
+    watched.forEach((one) => one.disconnect());
+  });
+  told();
 };
 
 // A slider's label stands above it and its number field: both take its words.
-const nameControls = (root) => {
+const nameControls = (root, voiced, quiet, signal) => {
   for (const control of root.querySelectorAll(NAMED)) {
     const field = control.closest(".cw-field");
     const labels = [...(control.labels ?? [])].filter((label) => label.textContent.trim());
     const words = field.querySelector("label, .widget-label")?.textContent;
     if (words && !control.ariaLabel && !labels.length) control.ariaLabel = words;
-    if (control.matches("[role=slider]")) voice(control, field);
+    const value = control.matches("[role=slider]") && field.querySelector(VALUES);
+    if (!value || voiced.has(control)) continue;
+    voiced.add(control);
+    voice(control, value, quiet, signal);
   }
 };
 
@@ -48,12 +69,14 @@ const turnPage = ({ key, target }) => {
   return true;
 };
 
-// Notebook 7 moves its cursor by the arrow keys of whatever has the focus in an output. Its own word
-// for "not here" is an attribute of the element, which stays no longer than the event.
+// Notebooks move their cursor by the arrow keys of whatever has the focus in an output, and would cut
+// or delete the cell around a dropdown by the letters that choose in it. Their own word for "not here"
+// is an attribute of the element, which stays no longer than the event.
 const keepKeys = (root, signal) => {
-  const listen = ({ key, target, ctrlKey, metaKey, altKey, shiftKey }) => {
-    if (ctrlKey || metaKey || altKey || shiftKey) return;
-    if (!root.contains(target) || !CONTROL_KEYS.includes(key)) return;
+  const listen = ({ key, target, ctrlKey, metaKey, altKey }) => {
+    if (ctrlKey || metaKey || !root.contains(target)) return;
+    if (!target.matches("select") && (altKey || !CONTROL_KEYS.includes(key))) return;
+    if ("lmSuppressShortcuts" in target.dataset) return; // who has put it there takes it away
     target.dataset.lmSuppressShortcuts = "";
     setTimeout(() => delete target.dataset.lmSuppressShortcuts);
   };
@@ -99,6 +122,7 @@ const watchKernel = (model, changed, signal) => {
 const surround = (model, el, changed, signal) => {
   const kernel = watchKernel(model, changed, signal);
   let root = null;
+  let inside = new AbortController();
   let patience = 0;
   let before = "";
   const fade = () => root && model.get("state") === "busy" && (root.dataset.stale = "");
@@ -113,16 +137,25 @@ const surround = (model, el, changed, signal) => {
     return ours;
   };
   const enter = (found) => {
+    inside.abort(); // the status line has been moved out of another explorer
+    inside = new AbortController();
+    const here = inside.signal;
+    const voiced = new WeakSet(); // sliders whose values are said in words
+    const quiet = () => model.widget_manager?.kernel?.status !== "busy";
+    const name = () => nameControls(found, voiced, quiet, here);
     root = found;
-    root.addEventListener("cw-drawn", drawn, { signal });
-    root.addEventListener("cw-drawn", kernel.answered, { signal });
-    onPage(root, () => nameControls(root), signal); // it grows as controls come
-    root.addEventListener("focusin", () => nameControls(root), { signal });
-    for (const hand of HANDS) root.addEventListener(hand, kernel.asked, { capture: true, signal });
-    takeKeys(root, keys, signal);
-    keepKeys(root, signal);
+    root.addEventListener("cw-drawn", drawn, { signal: here });
+    root.addEventListener("cw-drawn", kernel.answered, { signal: here });
+    onPage(root, name, here); // it grows as controls come
+    root.addEventListener("focusin", name, { signal: here });
+    for (const hand of HANDS) root.addEventListener(hand, kernel.asked, { capture: true, signal: here });
+    takeKeys(root, keys, here);
+    keepKeys(root, here);
   };
-  signal.addEventListener("abort", () => clearTimeout(patience));
+  signal.addEventListener("abort", () => {
+    inside.abort();
+    clearTimeout(patience);
+  });
   const look = () => {
     const found = el.closest(ROOT);
     if (found && found !== root) enter(found);

@@ -9,7 +9,11 @@ THIN = "\N{THIN SPACE}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 SMALL = "zero one two three four five six seven eight nine ten eleven twelve".split()
+LONGEST = 200
+"""Bytes of a file's name: some systems take 255, and sync and archives put something before it."""
+OWN = "cnnwidgets"
 _NO_FILE = r'[\s/\\:*?"<>|]+'
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\.|$)", re.I)
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -66,11 +70,22 @@ def shortened(name: str, most: int = 48) -> str:
 def file_name(*parts: str, ending: str) -> str:
     """A name for a file of parts that may hold anything: every system takes it, no folder in it.
 
-    Signs that are not seen are left out, too: one of them lets "gpj.exe" read "exe.jpg".
+    At most `LONGEST` bytes in UTF-8: the longest parts lose their ends. Signs that are not seen are
+    left out, too: one of them lets "gpj.exe" read "exe.jpg".
     """
-    name = "_".join(shortened(part, 80).replace("…", "") for part in parts if part)
-    kept = "".join(sign if sign.isprintable() else " " for sign in name)
-    return f"{re.sub(_NO_FILE, '_', kept).lstrip('.-')}.{ending}"
+    kept = [shortened(_seen(part), 80).replace("…", "") for part in parts if part]
+    room = LONGEST - len(f"{OWN}_{'_' * len(kept)}.{ending}".encode())
+    while sum(len(part.encode()) for part in kept) > room:
+        at = max(range(len(kept)), key=lambda index: len(kept[index].encode()))
+        kept[at] = kept[at][:-1]
+    name = re.sub(_NO_FILE, "_", "_".join(kept)).lstrip(".-")
+    if _RESERVED.match(name):
+        name = f"{OWN}_{name}"
+    return f"{name if name.strip('_') else OWN}.{ending}"
+
+
+def _seen(part: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in part)
 
 
 def listing(items: Iterable[str], most: int | None = None) -> str:

@@ -177,7 +177,7 @@ class PopulationCharts:
     def _points_brushed(self, change: Any) -> None:
         if not self._busy:
             self._clear_brushes(but=self.panels.scatter)
-            self._pick(change["new"])
+            self._pick(change["new"].get("indices", []))
 
     def _pick(self, units: Sequence[int] | Any) -> None:
         self.picked = [int(unit) for unit in units]

@@ -115,7 +115,7 @@ class PopulationPanels:
         self.mosaic.show(orientations=[], states=[], selected=-1, picked=[], **nothing)
         for chart in (self.histogram, self.beside):
             chart.show(counts=[], edges=[], median=None, marker=None, **nothing)
-        self.scatter.show(names=[], picked=[], **points)
+        self.scatter.show(names=[], called=[], picked=[], **points)
         self.curve.show(names=[], low=[], high=[], ticks=[], tick_labels=[], **points)
 
     def _draw_histograms(self, shown: Shown) -> None:
@@ -158,6 +158,7 @@ class PopulationPanels:
             x=x,
             y=y,
             names=names,
+            called=[f"unit {number}" for number in range(len(names))],
             log_x=across.log,
             log_y=up.log,
             limits_x=across.limits,

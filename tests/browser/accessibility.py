@@ -3,6 +3,8 @@
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from axe_playwright_python.sync_playwright import Axe
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -78,9 +80,10 @@ FAINT = """root => {
     const faint = [];
     while (texts.nextNode()) {
         const e = texts.currentNode.parentElement;
-        const apart = e.closest("svg, select, option, [disabled], .cw-odd-yours, .cw-turn");
+        const apart = e.closest("svg, select, option, [disabled], .cw-odd-yours");
         if (!texts.currentNode.data.trim() || apart) continue;
-        if (!e.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+        const opacityProperty = !e.matches(".cw-turn"); // it is seen with the pointer or the focus
+        if (!e.checkVisibility({ visibilityProperty: true, opacityProperty })) continue;
         const under = ground(e);
         const style = getComputedStyle(e);
         const both = [light(over(rgba(style.color), under)), light(under)].sort((a, b) => b - a);
@@ -92,11 +95,18 @@ FAINT = """root => {
 }"""
 # What reaches beyond the sides of the explorer, and is not cut there by what it stands in.
 BEYOND = """root => {
-    const within = root.getBoundingClientRect();
+    const boxOf = (e) => Element.prototype.getBoundingClientRect.call(e);
+    const within = boxOf(root);
+    const leaves = (box) => box.right > within.right + 1 || box.left < within.left - 1;
+    const cut = (e) => { // such as a sentence of the status line, which ends in an ellipsis
+        for (let at = e.parentElement; at && at !== root; at = at.parentElement)
+            if (getComputedStyle(at).overflowX !== "visible" && !leaves(boxOf(at))) return true;
+        return false;
+    };
     return [...root.querySelectorAll("*")].filter((e) => {
-        const box = Element.prototype.getBoundingClientRect.call(e);
-        return box.width && e.checkVisibility({ visibilityProperty: true }) &&
-            (box.right > within.right + 1 || box.left < within.left - 1);
+        const box = boxOf(e);
+        const seen = box.width && e.checkVisibility({ visibilityProperty: true });
+        return seen && leaves(box) && !cut(e);
     }).map((e) => `${e.parentElement.outerHTML.slice(0, 90)} > ${e.outerHTML.slice(0, 200)}`);
 }"""
 # Words that end in an ellipsis or below their box, where nothing else says the whole of them.
@@ -116,8 +126,6 @@ VANISHED = """root => [".cw-bar i", ".cw-row i", ".cw-meter-fill", ".cw-odd-agen
 
 def faults(page: "Page", selector: str) -> list[str]:
     """Give axe-core's serious and critical faults within an element, each in readable lines."""
-    from axe_playwright_python.sync_playwright import Axe
-
     found = Axe().run(page, context={"include": [[selector]]}).response["violations"]
     told = []
     for fault in found:

@@ -59,6 +59,11 @@ rng = np.random.default_rng(0)
 for name in FILES:
     pixels = rng.integers(0, 256, (48, 48, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(folder / "pictures" / (name + ".png"))
+CATEGORIES = [FILES[0], FILES[1], NAMES[7], NAMES[8]]
+for name in (one for one in CATEGORIES for _ in range(3)):
+    (folder / "kinds" / name).mkdir(parents=True, exist_ok=True)
+    pixels = rng.integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(folder / "kinds" / name / (str(rng.integers(1 << 40)) + ".png"))
 (folder / "pictures" / (FILES[0] + FILES[4] + ".jpg")).write_bytes(b"no picture")
 for seed, name in enumerate(FILES[:3]):
     (folder / "weights").mkdir(exist_ok=True)
@@ -76,8 +81,11 @@ stepper = cw.TripletStepper(features, NAMES, people=None, sittings=folder / FILE
 stepper
 """,
     """
-features = {name: rng.random((len(images), 4)) for name in NAMES[7:9]}
-pictured = cw.TripletStepper(features, images, people=None, sittings=None, seed=0)
+kinds = cw.load_images(folder / "kinds")
+features = {name: rng.random((len(kinds), 4)) for name in NAMES[7:9]}
+pictured = cw.TripletStepper(features, kinds, people=None, sittings=None, seed=0)
+pictured.wanted = CATEGORIES[0]
+pictured.next()
 pictured
 """,
     """

@@ -3,6 +3,7 @@
 With `CNNWIDGETS_SCREENSHOTS` naming a folder, the pictures that are taken are kept there.
 """
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -13,8 +14,6 @@ import pytest
 import cnnwidgets.data
 from cnnwidgets.views.sitting_page import sitting_page
 from tests.browser import accessibility as a11y
-
-pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
 
 SETUP = """
 import numpy as np, torch
@@ -63,6 +62,13 @@ board
 EXPLORERS = ["unit", "tuning", "triplet", "board"]
 ROOT = {name: f".cw:not(.cw-view):has(.cw-main-{name})" for name in EXPLORERS}
 TURN = ".cw-chart-caption > .cw-turn"
+CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .map(cell => cell.model.type + cell.model.sharedModel.source)"""
+HEAR = """handle => {
+    window.cwHeard = [];
+    const heard = () => window.cwHeard.push(handle.ariaValueText);
+    new MutationObserver(heard).observe(handle, { attributeFilter: ["aria-valuetext"] });
+}"""
 REST = 800  # ms, after which what follows an answer stands
 
 
@@ -129,6 +135,7 @@ def test_it_can_be_read_and_walked_through(page, explorer):
     check(page, explorer)
 
 
+@pytest.mark.slow
 def test_an_answered_triplet_and_its_code_can_be_read_too(page):
     answer(page)
     root = ROOT["triplet"]
@@ -151,14 +158,46 @@ def test_words_are_said_for_a_slider_s_value(page):
         said,
     ]
     handle.focus()
+    handle.evaluate(HEAR)
     page.page.keyboard.press("ArrowRight")
     page.page.wait_for_function(
         """([handle, said]) => !["", said].includes(handle.ariaValueText)
             && handle.ariaValueText.includes("c/px")""",
         arg=[handle.element_handle(), said],
     )
+    heard = page.evaluate("() => window.cwHeard")
+    assert said not in heard, "the words of the value before were said for this one"
     page.page.keyboard.press("ArrowLeft")
-    page.page.wait_for_timeout(REST)
+    page.page.wait_for_function(
+        "handle => handle.ariaValueText.includes('c/px')", arg=handle.element_handle()
+    )
+    words = page.ask("tuning._controls.readings['frequency'].value")
+    assert handle.get_attribute("aria-valuetext") == words
+
+
+def type_in_a_dropdown(notebook):
+    """Type what cuts, inserts and deletes cells in command mode; they stay what they are."""
+    before = notebook.evaluate(CELLS)
+    menu = notebook.find(f"{ROOT['tuning']} select")
+    menu.focus()
+    for key in ("x", "d", "d", "a", "b", "c", "v", "z", "Shift+M", "0", "0"):
+        notebook.page.keyboard.press(key)
+    assert menu.evaluate("menu => menu === document.activeElement")
+    assert menu.get_attribute("data-lm-suppress-shortcuts") is None
+    assert notebook.evaluate(CELLS) == before
+
+
+def test_letters_choose_in_a_dropdown_and_do_not_reach_the_notebook(page):
+    type_in_a_dropdown(page)
+    page.page.keyboard.press("2")  # the layer that was chosen before
+
+
+@pytest.mark.slow
+def test_letters_in_a_dropdown_do_not_reach_notebook_7_either(lab, chromium):
+    name = lab.write("letters.ipynb", [SETUP, TUNING, "1"])
+    with lab.open(chromium, name, editor="notebook") as notebook:
+        notebook.run_all()
+        type_in_a_dropdown(notebook)
 
 
 def table(page, number):
@@ -247,14 +286,42 @@ def test_it_can_be_read_and_walked_through_in_the_dark(page, explorer):
         page.set_theme(False)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("explorer", EXPLORERS)
-def test_at_twice_the_size_nothing_is_cut_or_overlaps(page, explorer):
-    answer(page)
-    root = ROOT[explorer]
+@contextlib.contextmanager
+def projected(page, root):
+    """The explorer's own way: `size="projector"`."""
     page.find(root).evaluate("root => root.classList.add('cw-big')")
     try:
         page.set_width(root, 1280)
+        yield
+    finally:
+        page.find(root).evaluate("root => root.classList.remove('cw-big')")
+        page.set_width(root, 960)
+
+
+@contextlib.contextmanager
+def zoomed(page, root):
+    """The browser's way: half as many pixels of the page, each twice as large on the screen."""
+    before = page.page.viewport_size
+    screen = {"width": 900, "height": before["height"], "deviceScaleFactor": 2, "mobile": False}
+    browser = page.page.context.new_cdp_session(page.page)
+    browser.send("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        assert page.evaluate("() => [innerWidth, devicePixelRatio]") == [900, 2]
+        page.set_width(root, 640)
+        yield
+    finally:
+        browser.send("Emulation.clearDeviceMetricsOverride")
+        page.page.set_viewport_size(before)
+        page.set_width(root, 960)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("enlarged", [projected, zoomed])
+@pytest.mark.parametrize("explorer", EXPLORERS)
+def test_at_twice_the_size_nothing_is_cut_or_overlaps(page, explorer, enlarged):
+    answer(page)
+    root = ROOT[explorer]
+    with enlarged(page, root):
         page.evaluate("() => window.dispatchEvent(new Event('resize'))")
         end = time.monotonic() + 20
         while (beyond := page.find(root).evaluate(a11y.BEYOND)) and time.monotonic() < end:
@@ -266,9 +333,6 @@ def test_at_twice_the_size_nothing_is_cut_or_overlaps(page, explorer):
         path, taken = a11y.tab_through(page.page, root)
         assert {now["at"] for now in taken} == {*range(len(path))}
         assert a11y.backwards([path[now["at"]] for now in taken]) == []
-    finally:
-        page.find(root).evaluate("root => root.classList.remove('cw-big')")
-        page.set_width(root, 960)
 
 
 @pytest.mark.slow
@@ -298,7 +362,7 @@ def test_nothing_moves_where_the_reader_wants_it_still(page):
         page.page.emulate_media(reduced_motion="no-preference")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_the_page_for_phones_can_be_read_and_walked_through(chromium, tmp_path, scheme):
     folder = Path(cnnwidgets.data.__file__).parent / "objects"
     names = ["lemon", "balloon", "taxi"]

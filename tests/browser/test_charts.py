@@ -119,7 +119,7 @@ def test_a_drag_brushes_and_chooses_nothing(notebook):
         notebook.page.mouse.move(*place(notebook, name, 0.2, 0.7), steps=3)
         notebook.page.mouse.move(*place(notebook, name, 0.5, 0.97), steps=3)
         notebook.page.mouse.up()
-    notebook.wait_for("scatter.brushed", [0, 1])
+    notebook.wait_for("scatter.brushed.get('indices')", [0, 1])
     ends = "[round(histogram.brushed.get(end, -1), 1) for end in ('low', 'high')]"
     notebook.wait_for(ends, [0.2, 2.0])
     assert notebook.ask("[scatter.chosen, histogram.chosen]") == before

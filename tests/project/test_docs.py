@@ -107,7 +107,13 @@ def test_every_explorer_is_in_the_gallery_with_pictures_lines_and_its_entry(
     for name in explorers:
         part = re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", gallery, re.M | re.S)
         assert part, f"{name} is not in the gallery"
-        for wanted in ("_light.png", "_dark.png", "```python", f"cw.{name}(", "| keys |"):
+        for wanted in (
+            "_light.png",
+            "_dark.png",
+            "```python",
+            f"cw.{name}(",
+            "accessibility.md#keys",
+        ):
             assert wanted in part[1], f"{name} has no {wanted} in the gallery"
         assert f"{{py:obj}}`cnnwidgets.{name}`" in part[1]
 

@@ -238,11 +238,11 @@ def test_a_brush_takes_the_points_in_it_once_it_rests() -> None:
     scatter.brush.set_trait("brushing", True)
     for name, value in box.items():
         scatter.brush.set_trait(name, value)
-    assert scatter.brushed == []
+    assert scatter.brushed == {}
     scatter.brush.set_trait("brushing", False)
-    assert scatter.brushed == [0, 1]
+    assert scatter.brushed["indices"] == [0, 1]
     scatter.brush.selected_x = None
-    assert scatter.brushed == []
+    assert scatter.brushed == {}
 
 
 def test_a_histogram_draws_each_count_between_its_edges() -> None:

@@ -40,6 +40,29 @@ def test_a_file_name_is_one_name_that_is_seen_as_it_is(name):
     assert not {*'/\\:*?"<>|\n\0\u202e'} & {*made} and len(made) < 100
 
 
+@pytest.mark.parametrize(
+    ("parts", "made"),
+    [
+        (["CON"], "cnnwidgets_CON.png"),
+        (["lpt1.tar", "x"], "cnnwidgets_lpt1.tar_x.png"),
+        (["console"], "console.png"),
+        ([".."], "cnnwidgets.png"),
+        (["", "\u202e"], "cnnwidgets.png"),
+        (["SqueezeNet 1.1", "features.9", "unit 311"], "SqueezeNet_1.1_features.9_unit_311.png"),
+    ],
+)
+def test_a_file_name_is_none_of_a_system_s_own(parts, made):
+    assert words.file_name(*parts, ending="png") == made
+
+
+def test_a_file_name_of_long_parts_keeps_something_of_each():
+    for sign in ("ü", "語", "\N{GRINNING FACE}", "x"):
+        made = words.file_name(*(f"{part}{sign * 99}" for part in "abcd"), "unit 3", ending="png")
+        assert len(made.encode()) <= 200 and made.endswith("_unit_3.png")
+        starts = [part[0] for part in made.split("_")]
+        assert starts == [*"abcd", "u", "3"] and made.count(sign) >= 40
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_still_holds_names_as_words_that_are_no_mathematics(name):
     page = still_html("key", b"", name, name)

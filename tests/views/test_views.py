@@ -1,5 +1,6 @@
 """The contract of the views: strict keywords, one message an update, nothing left behind."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ from cnnwidgets.views import (
     encoding,
     layout,
 )
+from cnnwidgets.views.event import Event
 
 VIEWS = [
     Picture,
@@ -43,6 +45,18 @@ VIEWS = [
     Verdict,
     DimensionRows,
 ]
+
+
+def every_kind() -> list[type[View]]:
+    """All views that there are, of whatever module."""
+    found, todo = [], [View]
+    while todo:
+        below = [kind for kind in todo.pop().__subclasses__() if kind.__module__[:4] == "cnnw"]
+        found += below
+        todo += below
+    return found
+
+
 PIXELS = np.zeros((4, 6, 3), np.uint8)
 CELLS = {"rows": 2, "columns": 3, "start": [1, 1], "jump": [2, 2]}
 
@@ -104,6 +118,16 @@ def test_scripts_travel_as_text_and_styles_once_a_page(kind: type[View]) -> None
     assert state["_anywidget_id"] == "cnnwidgets"
     assert "innerHTML" not in state["_esm"]
     assert "base64" not in state["_esm"]
+
+
+SENT = re.compile(r'(?:model\.set\(|emit\(model, )"(\w+)"')
+
+
+@pytest.mark.parametrize("kind", [View, *every_kind()])
+def test_what_a_script_writes_is_heard_and_nothing_else(kind: type[View]) -> None:
+    events = {name for name, trait in kind.class_traits().items() if isinstance(trait, Event)}
+    script = kind._esm if kind is not View else ""
+    assert {*SENT.findall(script), "_view_count"} == kind.moved | events
 
 
 def test_updates_make_no_widgets_and_close_leaves_none() -> None:

@@ -255,7 +255,7 @@ def test_the_brush_picks_units(opened):
     assert charts.picked == np.flatnonzero(np.isfinite(places[0])).tolist()
     press(opened, "clear")
     assert charts.picked == panels.mosaic.picked == [] and charts.said.value == HINT
-    assert panels.scatter.brush.selected_x is None and panels.scatter.brushed == []
+    assert panels.scatter.brush.selected_x is None and panels.scatter.brushed == {}
     assert buttons(opened) == ["Measure", "CSV"]
 
 
