@@ -46,15 +46,16 @@ TRIPLET = """
 names = ["lemon", "balloon", "taxi", "dog", "chair", "guitar"]
 rng = np.random.default_rng(0)
 features = {name: rng.random((6, 8)) for name in ("early network", "late network")}
-triplet = cw.TripletStepper(features, names, people=None, sittings="kept", seed=2, order="random")
+triplet = cw.TripletStepper(features, names, people=None, sittings="accessible_kept", seed=2,
+                            order="random")
 triplet
 """
 BOARD = """
 made = ["bee", "bus", "ambulance", "airplane", "apple", "banana", "bread", "cat", "dog", "lemon"]
 planted = rng.gamma(0.5, 1.5, (10, 4))
-board = cw.ClassBoard("class", {"planted network": planted}, made, people=None, measure="dot",
+board = cw.ClassBoard("accessible", {"planted network": planted}, made, people=None, measure="dot",
                       every=0.3)
-log = SittingLog("class", set_id=board._parties.objects.set_id, names=made)
+log = SittingLog("accessible", set_id=board._parties.objects.set_id, names=made)
 for row in choices.sample(10, 60, generator=torch.Generator().manual_seed(0)).tolist():
     log.record(Answer(tuple(row), row[0], 1500))
 board

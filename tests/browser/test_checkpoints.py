@@ -148,7 +148,7 @@ def test_a_bad_checkpoint_is_told_the_picture_stays_and_the_slider_lives_on(expl
 
 def test_a_group_is_written_entered_and_follows_the_slider(explorer):
     before = shown(explorer, SEEN)
-    field = explorer.page.get_by_label("group of units")
+    field = explorer.page.get_by_role("textbox", name="group of units")
     field.fill("4 + 0.5*7 - 2")
     assert explorer.ask("explorer.layer") == "3"  # not before Enter
     field.press("Enter")
@@ -177,7 +177,7 @@ def test_a_group_is_written_entered_and_follows_the_slider(explorer):
 
 
 def test_a_wrong_text_is_one_sentence(explorer):
-    field = explorer.page.get_by_label("group of units")
+    field = explorer.page.get_by_role("textbox", name="group of units")
     field.fill("eyes")
     field.press("Enter")
     explorer.wait_text(STATUS, "'eyes' is no group of units; write a sum")

@@ -27,7 +27,7 @@ explorer
 """,
     "cw.TuningExplorer(model, layer='features.0', unit=18)",
     "cw.TripletStepper(people=None, sittings=None, order='random')",
-    "cw.ClassBoard('class', {'planted': [[0, 1], [1, 0], [1, 1]]}, ['a', 'b', 'c'], people=None)",
+    "cw.ClassBoard('nobody', {'planted': [[0, 1], [1, 0], [1, 1]]}, ['a', 'b', 'c'], people=None)",
 ]
 DRAWN_BY = [
     ".cw-picture canvas",
