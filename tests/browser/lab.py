@@ -105,13 +105,14 @@ class Lab:
         import nbformat.v4 as nb
 
         made = nb.new_notebook(cells=[nb.new_code_cell(source) for source in cells])
-        return self._put(name, json.loads(nb.writes(made)))
+        return self.put(name, json.loads(nb.writes(made)))
 
     def copy(self, path: Path) -> str:
         """Put a copy of a notebook into the folder, with this interpreter's kernel."""
-        return self._put(path.name, json.loads(path.read_text(encoding="utf-8")))
+        return self.put(path.name, json.loads(path.read_text(encoding="utf-8")))
 
-    def _put(self, name: str, notebook: dict[str, Any]) -> str:
+    def put(self, name: str, notebook: dict[str, Any]) -> str:
+        """Put a notebook into the folder, with this interpreter's kernel."""
         notebook["metadata"]["kernelspec"] = KERNELSPEC  # without it Lab would ask which kernel
         (self.folder / name).write_text(json.dumps(notebook), encoding="utf-8")
         return name

@@ -31,37 +31,38 @@ Red()
 ]
 
 
-def test_a_slider_moved_by_keyboard_changes_a_label(lab, chromium):
-    with lab.open(chromium, lab.write("slider.ipynb", CELLS)) as notebook:
-        notebook.run_all()
-        handle = notebook.find(".box .noUi-handle")
-        handle.focus()
-        for _ in range(3):
-            notebook.page.keyboard.press("ArrowRight")
-        notebook.wait_text(".moved", "moved to 3")
-        assert notebook.errors == []
+@pytest.fixture(scope="module")
+def notebook(lab, chromium):
+    with lab.open(chromium, lab.write("harness.ipynb", CELLS), dark=True) as opened:
+        opened.run_all()
+        yield opened
+        assert opened.errors == []
 
 
-def test_pixels_of_a_canvas_are_read(lab, chromium):
-    with lab.open(chromium, lab.write("canvas.ipynb", CELLS)) as notebook:
-        notebook.run_all()
-        pixels = notebook.pixels("canvas")
-        assert pixels.shape == (3, 4, 4)
-        assert (pixels[:, 1:] == (255, 128, 0, 255)).all()
-        assert (pixels[:, 0] == 0).all()
+def test_a_slider_moved_by_keyboard_changes_a_label(notebook):
+    handle = notebook.find(".box .noUi-handle")
+    handle.focus()
+    for _ in range(3):
+        notebook.page.keyboard.press("ArrowRight")
+    notebook.wait_text(".moved", "moved to 3")
 
 
-def test_theme_and_width_are_set_and_seen_in_a_screenshot(lab, chromium, tmp_path):
-    with lab.open(chromium, lab.write("looks.ipynb", CELLS), dark=True) as notebook:
-        notebook.run_all()
-        for width, dark in ((960, True), (640, False)):
-            notebook.set_theme(dark)
-            notebook.set_width(".box", width)
-            made = notebook.screenshot(".box", tmp_path / "box.png")
-            assert (tmp_path / "box.png").read_bytes() == made
-            picture = np.asarray(Image.open(io.BytesIO(made)).convert("L"))
-            assert picture.shape[1] == width
-            assert (np.median(picture) < 64) == dark
+def test_pixels_of_a_canvas_are_read(notebook):
+    pixels = notebook.pixels("canvas")
+    assert pixels.shape == (3, 4, 4)
+    assert (pixels[:, 1:] == (255, 128, 0, 255)).all()
+    assert (pixels[:, 0] == 0).all()
+
+
+def test_theme_and_width_are_set_and_seen_in_a_screenshot(notebook, tmp_path):
+    for width, dark in ((960, True), (640, False)):
+        notebook.set_theme(dark)
+        notebook.set_width(".box", width)
+        made = notebook.screenshot(".box", tmp_path / "box.png")
+        assert (tmp_path / "box.png").read_bytes() == made
+        picture = np.asarray(Image.open(io.BytesIO(made)).convert("L"))
+        assert picture.shape[1] == width
+        assert (np.median(picture) < 64) == dark
 
 
 def test_a_cell_that_raises_and_a_page_that_complains_are_seen(lab, chromium):

@@ -520,6 +520,7 @@ def test_closing_frees_everything(inline):
     assert _tensors() <= tensors
 
 
+@pytest.mark.slow
 def test_2000_moves_leave_nothing_behind(inline, monkeypatch):
     monkeypatch.setattr(
         unit_look, "SLOW", float("inf")
