@@ -17,6 +17,7 @@ PICTURE = re.compile(
 )
 ATTRIBUTES = ("attribute", "method", "property")
 PAGES = {
+    "binder/README.md": "binder",
     "CHANGELOG.md": "changelog",
     "CONTRIBUTING.md": "contributing",
     "NOTICE": "notice",

@@ -143,7 +143,7 @@ def test_100_explorers_are_opened_and_closed(
         for _ in range(10):
             explorer = kind(tmp_path)
             explorer._slot.lane.rest()
-            assert explorer.error == "" and explorer.png()
+            assert explorer.error == "" and explorer._shown is not None
             explorer.close()
         del explorer
         watch.end_round()
