@@ -118,7 +118,8 @@ def test_all_explorers_are_live_in_voila(lab, chromium, dark):
         keep(page, f"voila_{'dark' if dark else 'light'}")
 
 
-@pytest.mark.parametrize("editor", ["lab", pytest.param("notebook", marks=pytest.mark.slow)])
+@pytest.mark.slow  # three kernels each; the quick tests beneath see the same still
+@pytest.mark.parametrize("editor", ["lab", "notebook"])
 def test_a_saved_notebook_shows_a_still_until_it_is_run_again(lab, chromium, editor):
     need({"lab": "jupyterlab"}.get(editor, editor))
     name = lab.write(f"still_{editor}.ipynb", CELLS[:1])
