@@ -8,12 +8,23 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from tests import as_found
 
 # Two threads everywhere, also in the kernels that tests start: sums are then taken in one order on
 # every machine, and several of these runs fit beside each other.
 os.environ.setdefault("CNNWIDGETS_THREADS", "2")
+
+# The same examples in every run, and none kept in the checkout; how many is each test's to say.
+settings.register_profile(
+    "cnnwidgets",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("cnnwidgets")
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 

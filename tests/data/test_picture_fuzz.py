@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -20,14 +20,6 @@ MODES = (
     *("LA", "PA", "RGBX", "RGBa", "La", "I;16", "I;16B", "I;16L", "I;16N"),
 )
 SIDES = st.integers(0, 6)
-
-fuzz = settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=100,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 
 @st.composite
@@ -78,7 +70,6 @@ def nowhere(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("HOME", os.fspath(tmp_path))
 
 
-@fuzz
 @given(ENTRIES)
 def test_a_picture_of_anything(nowhere, source):
     picture = told(lambda: read_picture(source))
@@ -89,7 +80,6 @@ def test_a_picture_of_anything(nowhere, source):
     assert picture.shape[:2] == size
 
 
-@fuzz
 @given(st.one_of(st.lists(ENTRIES, max_size=4), st.tuples(ENTRIES), ARRAYS, PATHS, ODD))
 def test_a_set_of_anything(nowhere, source):
     found = told(lambda: load_images(source))
@@ -100,7 +90,6 @@ def test_a_set_of_anything(nowhere, source):
     assert all(picture.ndim == 3 for picture in found)
 
 
-@fuzz
 @given(st.one_of(st.text(max_size=20), ODD))
 def test_a_picture_by_any_name(name):
     photos = load_images("photos")

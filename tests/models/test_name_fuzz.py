@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnwidgets.engines.deconv import reconstruct
@@ -17,14 +17,6 @@ from tests.widgets.tiny import network
 
 MODEL = network()
 RECORD = record(MODEL, torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
-
-fuzz = settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=100,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 NEAR_LAYERS = st.sampled_from(
     ["", " ", "0", "3", "4", "5", "6", "00", "3 ", "0.weight", ":relu", "4#2", "-1", "３"]
@@ -57,7 +49,6 @@ def told(ask: Callable[[], Any], *errors: type[Exception]) -> tuple[Any, str]:
     return None, sentence
 
 
-@fuzz
 @given(NAMES)
 def test_a_layer_by_any_name(name):
     layer, sentence = told(lambda: MODEL.layer(name), ValueError)
@@ -66,14 +57,12 @@ def test_a_layer_by_any_name(name):
     assert layer is not None or sentence.startswith("layer ")
 
 
-@fuzz
 @given(ODD)
 def test_a_layer_by_anything(name):
     layer, _ = told(lambda: MODEL.layer(name), ValueError, TypeError)
     assert layer is None
 
 
-@fuzz
 @given(st.one_of(NAMES, st.lists(NAMES, max_size=3), ODD))
 def test_activations_by_any_names(names):
     pictures = torch.zeros(1, 3, 32, 32)
@@ -82,7 +71,6 @@ def test_activations_by_any_names(names):
         assert set(found) == set([names] if isinstance(names, str) else names)
 
 
-@fuzz
 @given(st.sampled_from(["0", "3", "4", "6"]), UNITS)
 def test_a_unit_of_any_number(layer, unit):
     found, _ = told(lambda: reconstruct(RECORD, layer, [unit]), ValueError, TypeError)
@@ -95,14 +83,12 @@ def test_a_unit_of_any_number(layer, unit):
     assert 0 <= channel < channels
 
 
-@fuzz
 @given(NAMES, st.one_of(st.text(max_size=12), st.sampled_from(["guided", "saliency"]), ODD))
 def test_reconstructions_by_any_layer_and_rule(layer, rule):
     found, _ = told(lambda: reconstruct(RECORD, layer, [0], rule=rule), ValueError, TypeError)
     assert found is None or found.layer == layer
 
 
-@fuzz
 @given(ODD)
 def test_units_that_are_anything(units):
     found, _ = told(lambda: reconstruct(RECORD, "3", units), ValueError, TypeError)
@@ -126,7 +112,6 @@ TERMS = st.lists(
 ).map("".join)
 
 
-@fuzz
 @given(st.one_of(TERMS, st.text(max_size=40)))
 def test_a_group_of_any_text(text):
     group, _ = told(lambda: read_group(text, MODEL.layer("3")), ValueError)
@@ -143,7 +128,6 @@ NEAR_NETWORKS = st.sampled_from(
 )
 
 
-@fuzz
 @given(
     st.one_of(st.text(max_size=30), st.text(max_size=20).map("timm/{}".format), ODD, NEAR_NETWORKS)
 )
@@ -156,7 +140,6 @@ def test_a_network_by_any_name(own_cache, monkeypatch, name):
         assert found is None
 
 
-@fuzz
 @given(st.one_of(st.text(max_size=12), ODD))
 def test_any_device(device):
     found, _ = told(lambda: catalogue.choose_device(device), ValueError, TypeError, RuntimeError)
@@ -172,7 +155,6 @@ def test_long_groups_are_quoted_in_short(text):
     assert len(sentence) < 300
 
 
-@fuzz
 @given(NAMES, NAMES)
 def test_a_read_out_of_any_name(name, at):
     weight = torch.ones(2, 8)

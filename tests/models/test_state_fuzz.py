@@ -55,7 +55,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=80, database=None)
+@settings(max_examples=80)
 @given(st.dictionaries(NAMES, VALUES, max_size=3), st.booleans(), st.sampled_from(WRAPPINGS))
 def test_any_state_fits_or_is_told_of(changes: dict[Any, Any], inside: bool, name: str) -> None:
     content = {**tiny().state_dict(), **changes}

@@ -5,19 +5,13 @@ import traceback
 import hypothesis.strategies as st
 import ipywidgets
 from bqplot.interacts import BrushIntervalSelector, BrushSelector
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from traitlets import TraitError
 
 from cnnwidgets.views import StatusLine, View
 from cnnwidgets.views.event import Event
 
-SETTINGS = settings(
-    derandomize=True,
-    deadline=None,
-    database=None,
-    max_examples=14,
-    suppress_health_check=list(HealthCheck),
-)
+SETTINGS = settings(max_examples=14)
 CONTROLS = (
     ipywidgets.IntSlider,
     ipywidgets.IntText,
