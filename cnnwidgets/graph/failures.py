@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -120,17 +121,21 @@ def check_finite(network: str, output: Tensor | None, picture: Tensor, module: n
     """
     if output is None or bool(torch.isfinite(output).all()):
         return
-    broken = [
-        (name, tensor, count)
-        for name, tensor in module.state_dict().items()
-        if isinstance(tensor, Tensor) and (count := int((~torch.isfinite(tensor)).sum()))
-    ]
+    state = module.state_dict()  # which may hold what parts keep beside tensors
+    broken = not_finite({name: one for name, one in state.items() if isinstance(one, Tensor)})
     if not bool(torch.isfinite(picture).all()):
         cause = "the picture itself holds some"
     elif broken:
-        (name, tensor, count), *more = broken
+        (name, count), *more = broken.items()
         others = f", and more in {len(more)} more of its tensors" * bool(more)
-        cause = f"its {name!r} holds NaN or infinity in {count} of {tensor.numel()} numbers{others}"
+        total = state[name].numel()
+        cause = f"its {name!r} holds NaN or infinity in {count} of {total} numbers{others}"
     else:
         cause = "a layer overflows on it"
     raise ValueError(f"{network} answers this picture with NaN or infinity: {cause}")
+
+
+def not_finite(state: Mapping[str, Tensor]) -> dict[str, int]:
+    """Count NaN and infinity in the tensors that hold some, by their names."""
+    found = {name: int((~torch.isfinite(tensor)).sum()) for name, tensor in state.items()}
+    return {name: count for name, count in found.items() if count}

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnwidgets.graph import Twin, closest_name
+from cnnwidgets.graph.failures import not_finite
 from cnnwidgets.models.weights_file import UntrustedError, read_file
 
 State = Mapping[str, Tensor]
@@ -238,12 +239,10 @@ def _as_in(place: Place, given: Tensor, name: str, called: str) -> Tensor:
 
 
 def _check_finite(state: State, called: str) -> None:
-    broken = [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]
-    if broken:
-        tensor = state[broken[0]]
-        count = int((~torch.isfinite(tensor)).sum())
-        more = f", and more in {len(broken) - 1} of its other tensors" * (len(broken) > 1)
+    if broken := not_finite(state):
+        (name, count), *others = broken.items()
+        more = f", and more in {len(others)} of its other tensors" * bool(others)
         raise ValueError(
-            f"{called} holds NaN or infinity in {broken[0]!r}; its training had come apart "
-            f"({count} of {tensor.numel()} numbers{more})"
+            f"{called} holds NaN or infinity in {name!r}; its training had come apart "
+            f"({count} of {state[name].numel()} numbers{more})"
         )

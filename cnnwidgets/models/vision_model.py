@@ -282,8 +282,8 @@ class VisionModel:
             record = graph.record(self, self.normalize(noise.to(self.device, self.dtype)))
             if not record.layers:
                 raise ValueError(
-                    f"{self.name} has no layers: no call was seen that depends on the picture "
-                    "(an empty network, or one inside torch.vmap)"
+                    f"{self.name} has no layers: no call was seen that gives units of the picture "
+                    "(it is empty, or only reshapes, or runs inside torch.vmap)"
                 )
             # A few sizes are kept, the newest first.
             others = [(size, kept) for size, kept in self._structures.items() if size != shape]
